@@ -1,0 +1,47 @@
+# Each target creates the virtual environment, installs with the constraints and does the job.
+# Overridable: PYTHON (the interpreter that creates it), VENV (where), ARGS (passed on).
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+
+bin   := $(VENV)/bin
+stamp := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types format build bench clean
+
+help:            ## this list
+	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
+
+$(stamp): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(bin)/python -m pip install --quiet --constraint constraints.txt hatchling
+	$(bin)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[dev]"
+	@touch $(stamp)
+
+run: $(stamp)    ## every theorem of every installed suite, on toy models
+	$(bin)/alignprops run $(ARGS)
+
+test: $(stamp)   ## the project's own tests
+	$(bin)/python -m pytest $(ARGS)
+
+lint: $(stamp)   ## ruff: rules and format
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+
+format: $(stamp) ## ruff: mend rules and format in place
+	$(bin)/ruff check --fix .
+	$(bin)/ruff format .
+
+types: $(stamp)  ## mypy, strict
+	$(bin)/mypy
+
+build: $(stamp)  ## sdist and wheel into dist/
+	$(bin)/python -m build --no-isolation
+
+bench: $(stamp)  ## the side-by-side table of benchmarks/
+	$(bin)/python -m benchmarks $(ARGS)
+
+clean:           ## remove the environment and what was built
+	rm -rf $(VENV) dist alignprops-report

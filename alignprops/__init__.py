@@ -1,0 +1,1 @@
+"""Executable theorems about preference-based alignment of language models."""

@@ -1,0 +1,1 @@
+"""The theorems: a folder a family, a file a topic."""

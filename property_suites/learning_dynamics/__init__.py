@@ -1,0 +1,1 @@
+"""Learning dynamics of direct preference optimisation in the last layer."""
