@@ -1,0 +1,157 @@
+"""The unembedding of a language model: `logits = c * W x + b`, checked on the model itself.
+
+x is the input of the output embedding, taken by a forward pre-hook: it is the vector that W multiplies,
+after the final norm, whatever the architecture. c is a constant that some models multiply in afterwards
+(Cohere, Granite); it is folded into x. b cancels in every difference to the reference. A head that is
+not of this form (Gemma-2's soft-cap) is refused, because the theory does not apply to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from alignprops._errors import ModelError
+from alignprops.models.loading import LanguageModel
+from alignprops.models.silence import silence
+
+_PROBE_LENGTH = 4
+# Largest |logit| that a probe is scaled to. A soft-cap of 30 or 50 bends logits of this size by half.
+_PROBE_LOGIT = 100.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """The unembedding: `logits = scale * weight @ x + bias`."""
+
+    weight: np.ndarray[Any, np.dtype[np.floating[Any]]]
+    """(V, d), float64 for a float64 model and else float32; widened exactly."""
+    scale: float
+    has_bias: bool
+    tied: bool
+    """Whether the model uses the same tensor as its input embedding; training then needs a copy."""
+
+
+def output_embedding(model: LanguageModel) -> Any:
+    """The module whose input is x."""
+    module = model.network.get_output_embeddings()
+    weight = getattr(module, "weight", None)
+    if not isinstance(module, nn.Module) or not isinstance(weight, Tensor):
+        raise ModelError(f"{model.name}: the model has no output embedding; expected a causal language model")
+    if weight.ndim != 2 or not weight.is_floating_point():
+        raise ModelError(
+            f"{model.name}: the output embedding is not a plain matrix (quantised?); load it unquantised"
+        )
+    return module
+
+
+def read_head(model: LanguageModel) -> Head:
+    """The unembedding of a model, after the check that it is linear.
+
+    Raises:
+        ModelError: the logits are not `c * W x + b`, or the weights are not finite.
+    """
+    module = output_embedding(model)
+    if not bool(torch.isfinite(module.weight).all()):
+        raise ModelError(f"{model.name}: the output embedding holds NaN or inf in {model.dtype}; try float32")
+    scale = _fitted_scale(model, module)
+    embedding = model.network.get_input_embeddings()
+    tied = embedding is not None and embedding.weight.data_ptr() == module.weight.data_ptr()
+    weight = module.weight.detach()
+    exact = weight if weight.dtype == torch.float64 else weight.float()
+    return Head(
+        np.ascontiguousarray(exact.cpu().numpy()),
+        scale,
+        getattr(module, "bias", None) is not None,
+        bool(tied),
+    )
+
+
+def _fitted_scale(model: LanguageModel, module: Any) -> float:
+    """The c of `logits = c * W x + e * b`, by least squares over probes; refused if a remainder is left."""
+    probes, logits = _probe(model, module)
+    weight = module.weight.detach().double()
+    if logits.shape[-1] != weight.shape[0]:
+        raise ModelError(
+            f"{model.name}: {logits.shape[-1]} logits from an output embedding of {weight.shape[0]} rows; "
+            f"expected as many"
+        )
+    linear = probes.double() @ weight.T  # (probes, V)
+    columns = [linear.flatten()]
+    bias = getattr(module, "bias", None)
+    if bias is not None:
+        columns.append(bias.detach().double().expand_as(linear).flatten())
+    design, target = torch.stack(columns, dim=1).cpu().numpy(), logits.double().flatten().cpu().numpy()
+    fitted = np.linalg.lstsq(design, target, rcond=None)[0]
+    remainder = float(np.abs(design @ fitted - target).max())
+    # Logits of size a are rounded by a * eps, their sums of d products by a few more.
+    allowed = 32 * torch.finfo(module.weight.dtype).eps * float(np.abs(target).max())
+    if not remainder <= allowed or fitted[0] == 0:
+        raise ModelError(
+            f"{model.name}: the logits are not a linear function of the last hidden state "
+            f"(soft-capping, as in Gemma-2?): best fit {fitted[0]:.4g} W x is off by {remainder:.2g}, "
+            f"rounding explains {allowed:.2g}; the method does not apply"
+        )
+    # c = 1 is what nearly every model has: say exactly that when rounding explains the rest.
+    return 1.0 if abs(fitted[0] - 1) <= 32 * torch.finfo(module.weight.dtype).eps else float(fitted[0])
+
+
+def _probe(model: LanguageModel, module: Any) -> tuple[Tensor, Tensor]:
+    """Hidden states that were put into the head, small and large, and the logits that came out.
+
+    The small ones are the model's own; random ones of the same norm are scaled until the logits are large.
+    """
+    ids = torch.arange(_PROBE_LENGTH, device=model.device)[None] % module.weight.shape[0]
+    put: list[Tensor] = []
+
+    def replace(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        own = args[0][0, -_PROBE_LENGTH:]
+        noise = torch.randn(own.shape, generator=torch.Generator().manual_seed(0)).to(own)
+        size = float((noise.double() @ module.weight.double().T).abs().max())
+        probes = torch.cat([own, noise, noise * (_PROBE_LOGIT / size if size else 1.0)])
+        put.append(probes)
+        return (probes[None],)
+
+    handle = module.register_forward_pre_hook(replace)
+    try:
+        with silence(), torch.inference_mode():
+            logits = model.network(input_ids=ids, use_cache=False).logits
+    finally:
+        handle.remove()
+    if len(put) != 1 or logits.shape[1] != len(put[0]):
+        raise ModelError(f"{model.name}: the output embedding is not what the logits come from")
+    return put[0], logits[0]
+
+
+class LastStates:
+    """Takes x at one position of each sequence, and lets the head see only those positions."""
+
+    def __init__(self) -> None:
+        self.positions: Tensor | None = None
+        """(B,) int64: the position wanted in each sequence of the next batch."""
+        self.states: Tensor | None = None
+        """(B, d): x at those positions, in the model's dtype."""
+
+    def __call__(self, _: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Keep x at the positions wanted, and pass only that on."""
+        hidden = args[0]  # (B, T, d)
+        self.states = hidden[torch.arange(len(hidden), device=hidden.device), self.positions]
+        # A head on one position instead of T: for a vocabulary of 150,000 the logits would dwarf the model.
+        return (self.states[:, None],)
+
+
+@contextmanager
+def last_states(model: LanguageModel) -> Iterator[LastStates]:
+    """Hook the head of a model for the time of a reading."""
+    taken = LastStates()
+    handle = output_embedding(model).register_forward_pre_hook(taken)
+    try:
+        yield taken
+    finally:
+        handle.remove()
