@@ -1,0 +1,190 @@
+"""Evaluating theorems: claims, mutants and proofs, free of pytest."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Any
+
+from alignprops._errors import InputError
+from alignprops.evidence.generation import VERSIONS
+from alignprops.evidence.mutants import hunt
+from alignprops.evidence.sampled import MeasureFailed, Tally, check_instance, sample
+from alignprops.evidence.symbolic import Ruling, rule
+from alignprops.results import MutantsResult, ProofsResult, Result, Verdict
+from alignprops.settings import Settings
+from alignprops.subjects import NotApplicable, Subject, references_for
+from alignprops.theorem import Theorem
+from alignprops.witness import Witness
+
+
+def evaluate(theorem: Theorem, subject: Subject, settings: Settings = Settings()) -> Result:  # noqa: B008  # frozen
+    """Check one theorem against one subject.
+
+    A subject that brings its own instances is observed on them; any other is attacked with generated ones. The
+    verdict is `proved` only if a proof concludes the statement and nothing refutes it.
+
+    Raises:
+        InputError: the subject is of another kind than the theorem.
+    """
+    if subject.kind != theorem.kind:
+        raise InputError(f"{theorem.id} is about a {theorem.kind!r} subject; {subject.id} is of kind {subject.kind!r}")
+    started = time.perf_counter()
+    verdict, reason, evidence, witness = _judge(theorem, subject, settings)
+    seconds = round(time.perf_counter() - started, 4)
+    return Result(theorem.id, subject.id, verdict, reason, evidence, witness, seconds)
+
+
+_Judged = tuple[Verdict, str, dict[str, Any], dict[str, Witness] | None]
+
+
+def _judge(theorem: Theorem, subject: Subject, settings: Settings) -> _Judged:
+    try:
+        if subject.observed is not None:
+            return _observe(theorem, subject, settings)
+        claim = f"{theorem.id}::{subject.id}"
+        exact = theorem.exact and subject.exact
+        tally = sample(theorem, subject.get(), exact=exact, name=claim, settings=settings)
+    except MeasureFailed as failure:
+        return Verdict.ERROR, str(failure), {}, None
+    verdict, reason = _sampled_verdict(theorem, tally)
+    evidence: dict[str, Any] = {"sampled": tally.to_json()}
+    if verdict is Verdict.HELD and theorem.proofs:
+        verdict, reason, evidence["symbolic"] = _with_proofs(theorem, reason)
+    return verdict, reason, evidence, _witnesses(theorem, subject, tally, settings)
+
+
+def _observe(theorem: Theorem, subject: Subject, settings: Settings) -> _Judged:
+    assert subject.observed is not None
+    instance = subject.observed(theorem)
+    if isinstance(instance, NotApplicable):
+        return Verdict.NOT_APPLICABLE, instance.reason, {}, None
+    tally = check_instance(theorem, subject.get(), instance, exact=False, settings=settings)
+    verdict, reason = _observed_verdict(tally)
+    return verdict, reason, {"observed": tally.to_json()}, _witnesses(theorem, subject, tally, settings)
+
+
+def _observed_verdict(tally: Tally) -> tuple[Verdict, str]:
+    if tally.smallest_failure is not None:
+        return Verdict.REFUTED, f"refuted on the observed run, by {tally.by}"
+    if not tally.effective:
+        unmet = [name for name, held in tally.premises.items() if not held]
+        return Verdict.NOT_APPLICABLE, "premise not met on this run: " + ", ".join(unmet)
+    return Verdict.HELD, "held on the observed run"
+
+
+def _sampled_verdict(theorem: Theorem, tally: Tally) -> tuple[Verdict, str]:
+    counts = f"{tally.effective} effective of {tally.examples} examples"
+    if tally.smallest_failure is not None:
+        return Verdict.REFUTED, f"refuted by {tally.by} after {counts}"
+    if tally.too_small is not None:
+        return Verdict.ERROR, (
+            "the derived tolerance is too small: float64 misses by more, yet exact arithmetic finds nothing wrong; "
+            "raise the operation count or the error bounds of the measure"
+        )
+    blunt = _blunt(theorem, tally)
+    if blunt:
+        return Verdict.ERROR, blunt
+    if tally.timed_out:
+        return Verdict.INCONCLUSIVE, f"the time cap ended the search: {counts}"
+    needed = min(theorem.min_effective, max(1, tally.examples))
+    if tally.effective < needed:
+        return Verdict.VACUOUS, f"{counts}, at least {needed} needed: the premises are hardly ever met"
+    return Verdict.HELD, counts
+
+
+def _blunt(theorem: Theorem, tally: Tally) -> str | None:
+    """What is wrong if a bound that is declared sharp did not get as close as declared."""
+    wanted = max((tight.at_least for tight in theorem.tight.values()), default=None)
+    if wanted is None or (tally.tightness is not None and tally.tightness >= wanted):
+        return None
+    return f"the bound is declared sharp to a ratio of {wanted}, but the largest ratio seen is {tally.tightness}"
+
+
+def _with_proofs(theorem: Theorem, reason: str) -> tuple[Verdict, str, dict[str, Any]]:
+    rulings = _rulings(theorem)
+    verdict = _proof_verdict(rulings)
+    lemmas = [ruling.name for ruling in rulings if ruling.concludes == "lemma" and ruling.status == "proved"]
+    summary = {"lemmas": lemmas, "statement": [r.name for r in rulings if _concludes(r)]}
+    if verdict is Verdict.ERROR:
+        return (
+            verdict,
+            "a proof is in error: " + "; ".join(r.reason for r in rulings if r.status == "error"),
+            summary,
+        )
+    if verdict is Verdict.PROVED:
+        return verdict, f"{reason}; proved: {', '.join(summary['statement'])}", summary
+    return Verdict.HELD, f"{reason}; lemmas: {', '.join(lemmas)}" if lemmas else reason, summary
+
+
+def _witnesses(theorem: Theorem, subject: Subject, tally: Tally, settings: Settings) -> dict[str, Witness] | None:
+    if tally.smallest_failure is None or tally.worst_failure is None:
+        return None
+    found = {"simplest": tally.smallest_failure, "worst": tally.worst_failure[1]}
+    claim = f"{theorem.id}::{subject.id}"
+    return {role: Witness(claim, instance, settings.seed, VERSIONS) for role, instance in found.items()}
+
+
+def replay(theorem: Theorem, subject: Subject, instance: Any, settings: Settings = Settings()) -> Result:  # noqa: B008
+    """Judge one stored instance again."""
+    started = time.perf_counter()
+    try:
+        exact = theorem.exact and subject.exact
+        tally = check_instance(theorem, subject.get(), instance, exact=exact, settings=settings)
+    except MeasureFailed as failure:
+        return Result(theorem.id, subject.id, Verdict.ERROR, str(failure))
+    verdict, reason = _observed_verdict(tally)
+    seconds = round(time.perf_counter() - started, 4)
+    witness = _witnesses(theorem, subject, tally, settings)
+    return Result(theorem.id, subject.id, verdict, reason, {"sampled": tally.to_json()}, witness, seconds)
+
+
+# --- mutants ----------------------------------------------------------------------------------------------------
+
+
+def attack_mutants(theorem: Theorem, settings: Settings = Settings()) -> MutantsResult:  # noqa: B008  # frozen
+    """Let the first honest reference of the theorem's kind refute every mutant; a survivor is an error."""
+    started = time.perf_counter()
+    reference = references_for(theorem)[0]
+    exact = theorem.exact and reference.exact
+    deaths = hunt(theorem, reference.get(), exact=exact, settings=settings)
+    alive = [death.name for death in deaths if not death.killed]
+    verdict = Verdict.ERROR if alive else Verdict.HELD
+    killed = len(deaths) - len(alive)
+    reason = f"{killed} of {len(deaths)} mutants killed" + (f"; alive: {', '.join(alive)}" if alive else "")
+    seconds = round(time.perf_counter() - started, 4)
+    return MutantsResult(theorem.id, verdict, reason, [death.to_json() for death in deaths], seconds)
+
+
+# --- proofs -----------------------------------------------------------------------------------------------------
+
+
+def prove(theorem: Theorem) -> ProofsResult:
+    """Decide every proof of the theorem; without a proof, not applicable with the line that says why."""
+    started = time.perf_counter()
+    if not theorem.proofs:
+        if theorem.no_proof:
+            return ProofsResult(theorem.id, Verdict.NOT_APPLICABLE, f"no proof: {theorem.no_proof}", [], 0.0)
+        return ProofsResult(theorem.id, Verdict.ERROR, "neither a proof nor a line that says why not", [], 0.0)
+    rulings = _rulings(theorem)
+    verdict = _proof_verdict(rulings)
+    told = [f"{ruling.name}: {ruling.status}" + (f" ({ruling.reason})" if ruling.reason else "") for ruling in rulings]
+    seconds = round(time.perf_counter() - started, 4)
+    return ProofsResult(theorem.id, verdict, "; ".join(told), [ruling.to_json() for ruling in rulings], seconds)
+
+
+@lru_cache(maxsize=1024)
+def _rulings(theorem: Theorem) -> tuple[Ruling, ...]:
+    """The proofs decided, once a process: they depend on nothing but the theorem."""
+    return tuple(rule(theorem, proof) for proof in theorem.proofs)
+
+
+def _concludes(ruling: Ruling) -> bool:
+    return ruling.concludes == "statement" and ruling.status == "proved"
+
+
+def _proof_verdict(rulings: tuple[Ruling, ...]) -> Verdict:
+    """`error` if a proof is wrong or undecided (it is meant to be decided), `proved` if one concludes the statement."""
+    if any(ruling.status != "proved" for ruling in rulings):
+        return Verdict.ERROR
+    return Verdict.PROVED if any(map(_concludes, rulings)) else Verdict.HELD

@@ -1,0 +1,100 @@
+"""The judgement of one instance: floats first, balls where they cannot tell, a sequential test for probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy as sp
+from sympy.core.relational import Relational
+
+from alignprops.evidence.chance import Trial, probability_trial
+from alignprops.evidence.exact import Judgement, adjudicate
+from alignprops.evidence.outcomes import Outcomes
+from alignprops.evidence.reading import Reading, read
+from alignprops.expressions import as_rounded
+from alignprops.theorem import Theorem
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one instance says of one set of relations.
+
+    `tolerance_too_small`: the floats miss by more than the derived tolerance, and the balls say that nothing is
+    wrong: the error bounds of the measure, or the operation count of the theorem, are too optimistic.
+    """
+
+    reading: Reading
+    effective: bool
+    refuted: bool
+    by: str
+    tolerance_too_small: bool = False
+    attained: bool = False
+    within_rounding: bool = False
+    trials: Mapping[str, Trial] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Inspector:
+    """Judges instances of one theorem on one subject."""
+
+    theorem: Theorem
+    subject: Any
+    exact: bool
+    alpha: float
+
+    def inspect(
+        self,
+        states: Mapping[str, Relational],
+        given: Mapping[str, Relational],
+        measured: Mapping[sp.Symbol, Any],
+        instance: Any,
+        *,
+        near_misses_beyond: float = float("-inf"),
+    ) -> Finding:
+        """Judge `instance`; a near miss is measured again on balls if its slack is below `near_misses_beyond`."""
+        reading = read(self.theorem, states, given, measured, instance)
+        if not reading.effective:
+            return Finding(reading, effective=False, refuted=False, by="float64")
+        trials = self._trials(states, measured, instance)
+        if any(trial.refutes(self.alpha) for trial in trials.values()):
+            return Finding(reading, True, True, "sequential test", trials=trials)
+        suspected = any(sides.refuting() for sides in reading.sides)
+        near = not suspected and any(sides.undecided() for sides in reading.sides)
+        if self.exact and (suspected or (near and reading.slack() < near_misses_beyond)):
+            return self._by_balls(states, given, instance, reading, suspected)
+        return Finding(reading, True, suspected, "float64", within_rounding=near, trials=trials)
+
+    def _by_balls(
+        self,
+        states: Mapping[str, Relational],
+        given: Mapping[str, Relational],
+        instance: Any,
+        reading: Reading,
+        suspected: bool,
+    ) -> Finding:
+        judgement = adjudicate(self.theorem, states, given, self.subject, instance)
+        met = judgement in (Judgement.MET, Judgement.ATTAINED)
+        return Finding(
+            reading,
+            effective=judgement is not Judgement.INEFFECTIVE,
+            refuted=judgement is Judgement.REFUTED,
+            by="balls",
+            tolerance_too_small=suspected and met,
+            attained=judgement is Judgement.ATTAINED,
+        )
+
+    def _trials(
+        self, states: Mapping[str, Relational], measured: Mapping[sp.Symbol, Any], instance: Any
+    ) -> dict[str, Trial]:
+        outcomes = {s: v for s, v in measured.items() if isinstance(v, Outcomes)}
+        if not outcomes:
+            return {}
+        operations = self.theorem.rounding.count(instance)
+        values = {s: as_rounded(v, operations) for s, v in measured.items() if s not in outcomes}
+        return {
+            name: probability_trial(relation, outcomes, values)
+            for name, relation in states.items()
+            if relation.free_symbols & set(outcomes)
+        }

@@ -1,0 +1,190 @@
+"""Sampled evidence: Hypothesis attacks a theorem on one subject and shrinks what refutes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import hypothesis.errors
+
+from alignprops.evidence.generation import contiguous, drive, explicit_instances, seeded_generators
+from alignprops.evidence.inspection import Finding, Inspector
+from alignprops.evidence.reading import measure
+from alignprops.settings import Settings
+from alignprops.theorem import Theorem
+
+
+class Refutation(Exception):
+    """Raised inside a generated test so that Hypothesis shrinks the instance."""
+
+
+class MeasureFailed(Exception):
+    """The measure raised, or broke its contract, on an instance; the cause is chained."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts over the instances of one claim."""
+
+    examples: int = 0
+    effective: int = 0
+    premises: dict[str, int] = field(default_factory=dict)
+    tightness: float | None = None
+    slack: float = float("inf")
+    within_rounding: int = 0
+    attained: int = 0
+    near_miss: float = 0.0
+    too_small: Any = None
+    smallest_failure: Any = None
+    worst_failure: tuple[float, Any] | None = None
+    by: str = ""
+    log_e: float | None = None
+    trials: int = 0
+    timed_out: bool = False
+
+    def add(self, finding: Finding, instance: Any) -> None:
+        self.examples += 1
+        for name, held in finding.reading.premises.items():
+            self.premises[name] = self.premises.get(name, 0) + held
+        if not finding.effective:
+            return
+        self.effective += 1
+        self.attained += finding.attained
+        self.within_rounding += finding.within_rounding
+        for trial in finding.trials.values():
+            self.log_e = trial.log_e if self.log_e is None else max(self.log_e, trial.log_e)
+            self.trials += trial.trials
+        slack = finding.reading.slack()
+        if finding.refuted:
+            self._add_failure(finding, slack, instance)
+            return
+        self.slack = min(self.slack, slack)
+        self.near_miss = min(self.near_miss, slack)
+        if finding.tolerance_too_small:
+            self.too_small = instance
+        ratio = finding.reading.tightness()
+        if ratio is not None:
+            self.tightness = ratio if self.tightness is None else max(self.tightness, ratio)
+
+    def _add_failure(self, finding: Finding, slack: float, instance: Any) -> None:
+        score = -max((trial.log_e for trial in finding.trials.values()), default=-slack)
+        self.smallest_failure, self.by = instance, finding.by
+        if self.worst_failure is None or score < self.worst_failure[0]:
+            self.worst_failure = (score, instance)
+
+    def to_json(self) -> dict[str, Any]:
+        record: dict[str, Any] = {
+            "examples": self.examples,
+            "effective": self.effective,
+            "premises": {name: {"held": held, "of": self.examples} for name, held in self.premises.items()},
+            "tightness": self.tightness,
+            "slack": self.slack if self.slack < float("inf") else None,
+            "within_rounding": self.within_rounding,
+            "attained": self.attained,
+        }
+        if self.log_e is not None:
+            record["chance"] = {"largest_log_e": self.log_e, "trials": self.trials}
+        return record
+
+
+def sample(theorem: Theorem, subject: Any, *, exact: bool, name: str, settings: Settings) -> Tally:
+    """Attack `theorem` on `subject` with the explicit instances, then with generated ones.
+
+    Raises:
+        MeasureFailed: the measure raised, or broke its contract; the exception is chained.
+    """
+    planned = settings.max_examples + len(theorem.examples) + len(theorem.tight)
+    inspector = Inspector(theorem, subject, exact, alpha=settings.alpha / planned)
+    attack = _Attack(inspector, settings)
+    attack.explicit(explicit_instances(theorem).values())
+    if attack.tally.smallest_failure is not None:
+        return attack.tally
+    try:
+        drive(
+            theorem.on,
+            attack.generated,
+            name=name,
+            seed=settings.seed,
+            max_examples=settings.max_examples,
+            shrink=True,
+        )
+    except Refutation:
+        pass  # the tally holds the simplest and the worst witness
+    except hypothesis.errors.Unsatisfiable:
+        pass  # nothing generated: the claim is vacuous, and its counts say so
+    return attack.tally
+
+
+class _Attack:
+    """One run over instances: counts, and raises `Refutation` where Hypothesis is to shrink."""
+
+    def __init__(self, inspector: Inspector, settings: Settings) -> None:
+        self.inspector = inspector
+        self.settings = settings
+        self.tally = Tally()
+        self.failing: set[str] = set()
+        self.started = time.monotonic()
+        self.shrink_until: float | None = None
+
+    def explicit(self, instances: Iterable[Any]) -> None:
+        for instance in instances:
+            with seeded_generators(self.settings.seed):
+                self._inspect(instance)
+
+    def generated(self, instance: Any) -> None:
+        if self._out_of_time():
+            self.tally.timed_out = True
+            return
+        if self._stop_shrinking(instance):
+            return
+        if self._inspect(instance).refuted:
+            self._start_shrinking(instance)
+            raise Refutation
+
+    def _inspect(self, instance: Any) -> Finding:
+        theorem, inspector = self.inspector.theorem, self.inspector
+        # Only record near misses are measured again, while shrinking every one: an instance must not change its fate.
+        beyond = self.tally.near_miss if self.shrink_until is None else 0.0
+        try:
+            measured = measure(theorem, inspector.subject, instance)
+            finding = inspector.inspect(theorem.states, theorem.given, measured, instance, near_misses_beyond=beyond)
+        except Exception as error:  # whatever a foreign measure or subject raises makes the claim an error
+            raise MeasureFailed(f"{type(error).__name__}: {error}") from error
+        if self.shrink_until is None or finding.refuted:
+            self.tally.add(finding, instance)
+        return finding
+
+    def _out_of_time(self) -> bool:
+        cap = self.settings.max_seconds
+        return cap is not None and self.shrink_until is None and time.monotonic() - self.started > cap
+
+    def _start_shrinking(self, instance: Any) -> None:
+        self.failing.add(fingerprint(instance))
+        if self.shrink_until is None:
+            self.shrink_until = time.monotonic() + self.settings.shrink_seconds
+
+    def _stop_shrinking(self, instance: Any) -> bool:
+        """Past the deadline only instances already known to fail do so: Hypothesis then settles on the smallest."""
+        late = self.shrink_until is not None and time.monotonic() > self.shrink_until
+        return late and fingerprint(instance) not in self.failing
+
+
+def fingerprint(instance: Any) -> str:
+    """A key of an instance's content."""
+    if dataclasses.is_dataclass(instance) and not isinstance(instance, type):
+        return "|".join(fingerprint(getattr(instance, f.name)) for f in dataclasses.fields(instance) if f.init)
+    if isinstance(instance, tuple):
+        return "|".join(map(fingerprint, instance))
+    if hasattr(instance, "tobytes"):
+        return f"{instance.shape}{instance.tobytes().hex()}"
+    return repr(instance)
+
+
+def check_instance(theorem: Theorem, subject: Any, instance: Any, *, exact: bool, settings: Settings) -> Tally:
+    """Judge one instance alone: how a witness is replayed and how a real run is observed."""
+    attack = _Attack(Inspector(theorem, subject, exact, settings.alpha), settings)
+    attack.explicit([contiguous(instance)])
+    return attack.tally

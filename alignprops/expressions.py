@@ -1,0 +1,288 @@
+"""Values of sympy expressions, in floats with a running error bound or in exact balls.
+
+One tree walk serves both. `rounded` follows the rounding errors through the expression (a running error
+analysis: every node yields a value and a bound on how far it may be from the true one), so that the tolerance
+of a check is derived and not chosen. `exact` computes with python-flint balls, constants included:
+1/3, √2 and log 2 never pass through a float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from alignprops._errors import TheoremError
+from alignprops.atoms import Atom
+from alignprops.measured import EPS, Bounded, is_exact
+
+#: The error of a library function in units of its last place (numpy promises less than 4 for those used here).
+FUNCTION_ULPS = 4
+#: An operation whose result underflows is off by at most this much.
+SMALLEST = 5e-324
+
+
+class Rounded(NamedTuple):
+    """A float64 value and an absolute bound on its error (broadcast against each other)."""
+
+    value: Any
+    error: Any
+
+
+# --- the two worlds ---------------------------------------------------------------------------------------------
+
+
+class _Floats:
+    """Running error analysis in float64 (Higham 2002, section 3.3)."""
+
+    @staticmethod
+    def constant(expr: sp.Expr) -> Rounded:
+        value = float(expr.evalf(25))
+        exact = expr.is_Integer or (expr.is_Rational and (expr.q & (expr.q - 1)) == 0)
+        return Rounded(value, 0.0 if exact else EPS * abs(value))
+
+    @staticmethod
+    def add(terms: list[Rounded]) -> Rounded:
+        value = sum(term.value for term in terms)
+        size = sum(np.abs(term.value) for term in terms)
+        return Rounded(value, sum(term.error for term in terms) + (len(terms) - 1) * EPS * size)
+
+    @staticmethod
+    def multiply(a: Rounded, b: Rounded) -> Rounded:
+        value = a.value * b.value
+        error = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
+        return Rounded(value, error + EPS * np.abs(value) + SMALLEST)
+
+    @staticmethod
+    def reciprocal(a: Rounded) -> Rounded:
+        value = 1 / a.value
+        room = np.abs(a.value) - a.error
+        error = np.where(room > 0, a.error / (np.abs(a.value) * np.where(room > 0, room, 1)), np.inf)
+        return Rounded(value, error + EPS * np.abs(value) + SMALLEST)
+
+    @staticmethod
+    def root(a: Rounded) -> Rounded:
+        value = np.sqrt(a.value)
+        error = np.maximum(
+            np.sqrt(np.maximum(a.value, 0) + a.error) - value,
+            value - np.sqrt(np.maximum(a.value - a.error, 0)),
+        )
+        return Rounded(value, np.abs(error) + EPS * value)
+
+    @staticmethod
+    def power(a: Rounded, b: Rounded) -> Rounded:
+        """a**b for a > 0, as exp(b log a)."""
+        return _Floats.exponential(_Floats.multiply(b, _Floats.logarithm(a)))
+
+    @staticmethod
+    def exponential(a: Rounded) -> Rounded:
+        value = np.exp(a.value)
+        return Rounded(value, value * np.expm1(a.error) + FUNCTION_ULPS * EPS * value + SMALLEST)
+
+    @staticmethod
+    def logarithm(a: Rounded) -> Rounded:
+        value = np.log(a.value)
+        share = a.error / np.abs(a.value)
+        error = np.where(share < 0.5, -np.log1p(-np.minimum(share, 0.5)), np.inf)
+        return Rounded(value, error + FUNCTION_ULPS * EPS * np.abs(value))
+
+    @staticmethod
+    def smooth(function: Callable[[Any], Any], lipschitz: float, a: Rounded) -> Rounded:
+        value = function(a.value)
+        return Rounded(value, lipschitz * a.error + FUNCTION_ULPS * EPS * np.abs(value) + SMALLEST)
+
+    @staticmethod
+    def largest(terms: list[Rounded]) -> Rounded:
+        value = reduce(np.maximum, [term.value for term in terms])
+        return Rounded(value, reduce(np.maximum, [term.error for term in terms]))
+
+
+class _Balls:
+    """python-flint balls at the current working precision; object arrays, element by element."""
+
+    @staticmethod
+    def constant(expr: sp.Expr) -> Any:
+        from flint import arb
+
+        if expr.is_Integer:
+            return arb(int(expr))
+        if expr.is_Rational:
+            return arb(int(expr.p)) / int(expr.q)
+        if expr is sp.pi:
+            return arb.pi()
+        if expr is sp.E:
+            return arb.const_e()
+        raise TheoremError(f"the constant {expr} has no exact form; write it with integers, fractions, pi or E")
+
+    @staticmethod
+    def add(terms: list[Any]) -> Any:
+        return reduce(lambda a, b: a + b, terms)
+
+    @staticmethod
+    def multiply(a: Any, b: Any) -> Any:
+        return a * b
+
+    @staticmethod
+    def reciprocal(a: Any) -> Any:
+        return 1 / a
+
+    @staticmethod
+    def root(a: Any) -> Any:
+        return _each(lambda ball: ball.nonnegative_part().sqrt() if ball.contains(0) else ball.sqrt(), a)
+
+    @staticmethod
+    def power(a: Any, b: Any) -> Any:
+        return np.exp(b * np.log(a))
+
+    @staticmethod
+    def exponential(a: Any) -> Any:
+        return np.exp(a)
+
+    @staticmethod
+    def logarithm(a: Any) -> Any:
+        return np.log(a)
+
+    @staticmethod
+    def smooth(function: Callable[[Any], Any], _lipschitz: float, a: Any) -> Any:
+        return function(a)
+
+    @staticmethod
+    def largest(terms: list[Any]) -> Any:
+        return reduce(lambda a, b: (a + b + np.abs(a - b)) / 2, terms)
+
+
+def _each(function: Callable[[Any], Any], x: Any) -> Any:
+    if not isinstance(x, np.ndarray):
+        return function(x)
+    out = np.empty(x.shape, dtype=object)
+    for index, ball in np.ndenumerate(x):
+        out[index] = function(ball)
+    return out
+
+
+# --- the walk ---------------------------------------------------------------------------------------------------
+
+Evaluator = Callable[[Mapping[sp.Symbol, Any]], Any]
+
+#: Functions of one argument whose slope is bounded on the whole line.
+_SMOOTH: dict[type, tuple[Callable[[Any], Any], float]] = {
+    sp.tanh: (np.tanh, 1.0),
+    sp.sin: (np.sin, 1.0),
+    sp.cos: (np.cos, 1.0),
+    sp.Abs: (np.abs, 1.0),
+}
+
+
+def _walk(expr: sp.Expr, world: Any) -> Evaluator:
+    """Compile `expr` to a function of the symbols' values in `world`."""
+    if expr.is_Symbol:
+        return lambda values: values[expr]
+    if expr.is_Rational or expr is sp.pi or expr is sp.E:
+        return _constant(expr, world)
+    if isinstance(expr, sp.Min):
+        return _walk(-sp.Max(*[-argument for argument in expr.args]), world)
+    children = [_walk(argument, world) for argument in expr.args]
+    if expr.is_Pow or isinstance(expr, sp.exp):
+        return _power(expr, children, world)
+    return _operation(expr, children, world)
+
+
+def _operation(expr: sp.Expr, children: list[Evaluator], world: Any) -> Evaluator:
+    if expr.is_Add:
+        return lambda values: world.add([child(values) for child in children])
+    if expr.is_Mul:
+        return lambda values: reduce(world.multiply, [child(values) for child in children])
+    if isinstance(expr, sp.Max):
+        return lambda values: world.largest([child(values) for child in children])
+    if isinstance(expr, sp.log):
+        return lambda values: world.logarithm(children[0](values))
+    function, lipschitz = _smooth_function(expr)
+    return lambda values: world.smooth(function, lipschitz, children[0](values))
+
+
+def _constant(expr: sp.Expr, world: Any) -> Evaluator:
+    if world is _Floats:
+        fixed = world.constant(expr)
+        return lambda values: fixed
+    return lambda values: world.constant(expr)  # a ball is as precise as the precision at which it is made
+
+
+def _power(expr: sp.Expr, children: list[Evaluator], world: Any) -> Evaluator:
+    if isinstance(expr, sp.exp):
+        return lambda values: world.exponential(children[0](values))
+    base, (_, exponent) = children[0], expr.args
+    if exponent.is_Integer:
+        return lambda values: _integer_power(base(values), int(exponent), world)
+    if exponent.is_Rational and exponent.q == 2:
+        return lambda values: _integer_power(world.root(base(values)), int(exponent.p), world)
+    if expr.base is sp.E:
+        return lambda values: world.exponential(children[1](values))
+    return lambda values: world.power(base(values), children[1](values))
+
+
+def _integer_power(a: Any, exponent: int, world: Any) -> Any:
+    if exponent < 0:
+        return world.reciprocal(_integer_power(a, -exponent, world))
+    return reduce(world.multiply, [a] * exponent)
+
+
+def _smooth_function(expr: sp.Expr) -> tuple[Callable[[Any], Any], float]:
+    if isinstance(expr, Atom) and expr.lipschitz is not None:
+        return type(expr).numeric, expr.lipschitz
+    if type(expr) in _SMOOTH:
+        return _SMOOTH[type(expr)]
+    raise TheoremError(
+        f"{expr.func.__name__} has no numeric form here; write the statement with +, ·, powers, exp, log, tanh, "
+        "Abs, Max, Min or the functions of alignprops.atoms"
+    )
+
+
+@lru_cache(maxsize=4096)
+def _compiled(expr: sp.Expr, world: type) -> Evaluator:
+    return _walk(expr, world)
+
+
+# --- what a statement's values look like ------------------------------------------------------------------------
+
+
+def as_rounded(value: Any, operations: float) -> Rounded:
+    """A measured float with its error: its own bound if it has one, else eps × operations × |value|."""
+    if isinstance(value, Bounded):
+        return Rounded(value.value, value.error)
+    if isinstance(value, int | np.integer):
+        return Rounded(float(value), 0.0)
+    floats: NDArray[np.float64] = np.asarray(value, dtype=np.float64)
+    if np.issubdtype(np.asarray(value).dtype, np.integer) or np.asarray(value).dtype == bool:
+        return Rounded(floats, np.zeros_like(floats))
+    return Rounded(floats, EPS * operations * np.abs(floats))
+
+
+def as_balls(value: Any, name: str) -> Any:
+    """A measured quantity in the world of balls; integers are exact, floats have no place there."""
+    from flint import arb
+
+    if is_exact(value):
+        return value
+    array = np.asarray(value)
+    if array.dtype == bool or np.issubdtype(array.dtype, np.integer):
+        return _each(arb, np.vectorize(int, otypes=[object])(array)) if array.ndim else arb(int(array))
+    raise TheoremError(
+        f"under exact re-measurement the measure gave {name} as {array.dtype}; "
+        "compute it from the instance without float constants, or declare the theorem exact=False"
+    )
+
+
+def rounded(expr: sp.Expr, values: Mapping[sp.Symbol, Rounded]) -> Rounded:
+    """The float64 value of `expr` and a bound on its rounding error."""
+    with np.errstate(all="ignore"):  # non-finite results are judged by the caller, never passed
+        result: Rounded = _compiled(expr, _Floats)(values)
+        return result
+
+
+def exact(expr: sp.Expr, values: Mapping[sp.Symbol, Any]) -> Any:
+    """The value of `expr` as balls, at the working precision of `flint.ctx`."""
+    return _compiled(expr, _Balls)(values)

@@ -1,0 +1,100 @@
+"""The kinds of subjects: what a measure may call, the honest references, and the counterfeits."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from alignprops._errors import InputError, UnknownNameError
+from alignprops.subjects.subject import Subject
+from alignprops.theorem import Theorem
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of subject.
+
+    Attributes:
+        name: as theorems and the command line spell it.
+        protocol: in one sentence, what the object is called with and what it returns.
+        references: the honest subjects, on which every theorem of the kind is attacked.
+        counterfeits: subjects made wrong on purpose, by name; some theorem must refute each.
+        adapt: turns a user's object into what the measures take.
+    """
+
+    name: str
+    protocol: str
+    references: tuple[Subject, ...]
+    counterfeits: Mapping[str, Subject] = field(default_factory=dict)
+    adapt: Callable[[Any], Any] = lambda thing: thing
+
+
+_KINDS: dict[str, Kind] = {}
+#: Modules that register the built-in kinds, imported when a kind is first asked for.
+_BUILT_IN = {
+    "last-layer": "alignprops.subjects.last_layer",
+    "two-layer": "alignprops.subjects.two_layer",
+    "policy": "alignprops.subjects.policy",
+}
+
+
+def register_kind(kind: Kind) -> Kind:
+    """Make a kind known by its name; a second kind of that name is refused."""
+    if kind.name in _KINDS:
+        raise InputError(f"the kind {kind.name!r} is registered already; choose another name")
+    _KINDS[kind.name] = kind
+    return kind
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    if name not in _KINDS and name in _BUILT_IN:
+        importlib.import_module(_BUILT_IN[name])
+    if name not in _KINDS:
+        raise UnknownNameError("subject kind", name, {*_KINDS, *_BUILT_IN})
+    return _KINDS[name]
+
+
+def parse_subject(spec: str | Any, kind: str, *, subject_id: str | None = None) -> Subject:
+    """A user's object as a subject: the object itself, or `package.module:attribute`.
+
+    Raises:
+        InputError: the spec does not lead to an object.
+    """
+    if not isinstance(spec, str):
+        made = kind_named(kind).adapt(spec)
+        name = (
+            subject_id or f"{getattr(spec, '__module__', 'host')}:{getattr(spec, '__qualname__', type(spec).__name__)}"
+        )
+        return Subject(name.replace("<", "").replace(">", ""), kind, lambda: made)
+    thing = _resolve(spec)
+    made = kind_named(kind).adapt(thing)
+    return Subject(subject_id or spec, kind, lambda: made)
+
+
+def _resolve(spec: str) -> Any:
+    module_name, colon, attribute = spec.partition(":")
+    if not colon or not module_name or not attribute:
+        raise InputError(f"subject {spec!r}: expected package.module:attribute")
+    try:
+        thing: Any = importlib.import_module(module_name)
+    except ImportError as error:
+        raise InputError(f"subject {spec!r}: the module {module_name} cannot be imported: {error}") from error
+    for part in attribute.split("."):
+        if not hasattr(thing, part):
+            raise UnknownNameError(
+                f"attribute of {module_name}", part, [n for n in dir(thing) if not n.startswith("_")]
+            )
+        thing = getattr(thing, part)
+    return thing
+
+
+def references_for(theorem: Theorem) -> tuple[Subject, ...]:
+    """The honest subjects that a theorem is attacked on."""
+    return kind_named(theorem.kind).references

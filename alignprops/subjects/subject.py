@@ -1,0 +1,50 @@
+"""A subject: the thing that a theorem is checked against."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alignprops._errors import InputError
+from alignprops.theorem import RESERVED_SUBJECTS
+
+if TYPE_CHECKING:
+    from alignprops.theorem import Theorem
+
+_ID = re.compile(r"[A-Za-z0-9_.:/-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """Why a theorem does not speak of a subject."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A named object of a kind, as the measures of that kind take it.
+
+    Attributes:
+        id: from `[A-Za-z0-9_.:/-]`; the second half of the claim id.
+        kind: the name of its kind (see `alignprops.subjects.kinds`).
+        get: makes the object that the measures take; called once a claim, when it is evaluated.
+        exact: whether the object also works on python-flint balls, so that doubts can be measured again.
+        observed: None for a subject that is attacked with generated instances; for one that brings its own (a
+            real model), the function that gives a theorem its instance, or says why it has none.
+    """
+
+    id: str
+    kind: str
+    get: Callable[[], Any]
+    exact: bool = False
+    observed: Callable[[Theorem], Any | NotApplicable] | None = None
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.id) or self.id in RESERVED_SUBJECTS or "::" in self.id:
+            raise InputError(
+                f"subject id {self.id!r}: expected letters, digits and _ . : / - (no '::'), and not "
+                + " or ".join(repr(name) for name in sorted(RESERVED_SUBJECTS))
+            )
