@@ -43,23 +43,19 @@ def resolve_answers(model: LanguageModel, preferences: PreferenceSet) -> Answers
         ModelError: the tokenizer or the model does not fit one-token answers.
         DataError: responses that begin alike, more than two first tokens, or a prompt that is too long.
     """
-    special = special_tokens(model.tokenizer, model_name=model.name)
+    probe = next((s.prompt for b in preferences for s in b.statements if s.prompt), "a")
+    special = special_tokens(model.tokenizer, probe, model_name=model.name)
     one_token = preferences.format != "pairs"
     inputs = len(model.network.get_input_embeddings().weight)
     outputs = len(output_embedding(model).weight)
     with silence():  # tokenizers warn about lengths that are checked here
-        read = [
-            _Reader(model, special, behaviour, one_token, inputs, outputs).read() for behaviour in preferences
-        ]
+        read = [_Reader(model, special, behaviour, one_token, inputs, outputs).read() for behaviour in preferences]
     found = sorted({pair for _, pairs in read for pair in pairs})
     tokens = sorted({token for pair in found for token in pair})
     if len(tokens) > 2:
         _refuse_many(model, preferences, read)
     positive, negative = _ordered(model, tokens, one_token, preferences)
-    signs = [
-        np.array([1 if chosen == positive else -1 for chosen, _ in pairs], dtype=np.int64)
-        for _, pairs in read
-    ]
+    signs = [np.array([1 if chosen == positive else -1 for chosen, _ in pairs], dtype=np.int64) for _, pairs in read]
     for behaviour, values in zip(preferences, signs, strict=True):
         if abs(values.sum()) == len(values):
             raise DataError(
@@ -77,9 +73,7 @@ def resolve_answers(model: LanguageModel, preferences: PreferenceSet) -> Answers
     )
 
 
-def _ordered(
-    model: LanguageModel, tokens: list[int], one_token: bool, preferences: PreferenceSet
-) -> tuple[int, int]:
+def _ordered(model: LanguageModel, tokens: list[int], one_token: bool, preferences: PreferenceSet) -> tuple[int, int]:
     """y+ and y-: the token whose text sorts last is y+, so that " Yes" comes before " No"."""
     negative, positive = sorted(tokens, key=lambda token: (token_text(model.tokenizer, token), token))
     if one_token:
@@ -136,9 +130,7 @@ class _Reader:
             self._check_prompt(statement, ids)
         return prompts, pairs
 
-    def _pair(
-        self, statement: Statement, prompt: list[int], chosen: list[int], rejected: list[int]
-    ) -> tuple[int, int]:
+    def _pair(self, statement: Statement, prompt: list[int], chosen: list[int], rejected: list[int]) -> tuple[int, int]:
         first = self._next_token(statement, prompt, chosen, statement.chosen)
         second = self._next_token(statement, prompt, rejected, statement.rejected)
         if first == second:
@@ -159,13 +151,9 @@ class _Reader:
             )
         if self.one_token and len(rest) > 1:
             pieces = ", ".join(repr(token_text(self.model.tokenizer, token)) for token in rest[:4])
-            raise self._refusal(
-                statement, f"the answer {response!r} is {len(rest)} tokens ({pieces}), expected one"
-            )
+            raise self._refusal(statement, f"the answer {response!r} is {len(rest)} tokens ({pieces}), expected one")
         if rest[0] == self.model.tokenizer.unk_token_id:
-            raise self._refusal(
-                statement, f"the tokenizer has no token for the beginning of {_shortened(response)}"
-            )
+            raise self._refusal(statement, f"the tokenizer has no token for the beginning of {_shortened(response)}")
         if rest[0] >= self.outputs:
             raise ModelError(
                 f"{self.model.name}: the tokenizer knows token {rest[0]}, "

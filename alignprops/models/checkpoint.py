@@ -27,9 +27,7 @@ def locate(spec: str | os.PathLike[str]) -> tuple[str, bool]:
         _refuse_unusable(path)
         return str(path), True
     if path.exists():
-        raise ModelError(
-            f"{text}: a file; expected the folder of a Hugging Face model (config, weights, tokenizer)"
-        )
+        raise ModelError(f"{text}: a file; expected the folder of a Hugging Face model (config, weights, tokenizer)")
     if isinstance(spec, os.PathLike) or not text or text.startswith((".", "~")) or _separated(text):
         hub = f"; for a repository of the hub write {HUB_PREFIX}{text}" if text.count("/") == 1 else ""
         raise ModelError(f"{text or repr(text)}: no such model folder{hub}")

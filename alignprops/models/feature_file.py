@@ -126,9 +126,7 @@ class PreferenceFeatures:
                 **{name: described[name] for name in _DESCRIBED},
             )
         except (KeyError, TypeError) as error:
-            raise InputError(
-                f"{path}: the features file lacks {error}; measure again to write it anew"
-            ) from error
+            raise InputError(f"{path}: the features file lacks {error}; measure again to write it anew") from error
         _check_shapes(loaded, path)
         return loaded
 
@@ -168,9 +166,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _check_shapes(loaded: PreferenceFeatures, path: str | os.PathLike[str]) -> None:
     def refuse(what: str) -> InputError:
-        return InputError(
-            f"{path}: the features file is inconsistent: {what}; measure again to write it anew"
-        )
+        return InputError(f"{path}: the features file is inconsistent: {what}; measure again to write it anew")
 
     for owner, types in ((loaded, _DESCRIBED), *((b, _DESCRIBED_BEHAVIOUR) for b in loaded.behaviours)):
         for name, expected in types.items():
@@ -180,10 +176,7 @@ def _check_shapes(loaded: PreferenceFeatures, path: str | os.PathLike[str]) -> N
     W = loaded.unembedding
     if W.ndim != 2 or W.dtype not in (np.float32, np.float64):
         raise refuse(f"the unembedding is {W.dtype} of shape {W.shape}")
-    if (
-        not (0 <= loaded.positive < len(W) and 0 <= loaded.negative < len(W))
-        or loaded.positive == loaded.negative
-    ):
+    if not (0 <= loaded.positive < len(W) and 0 <= loaded.negative < len(W)) or loaded.positive == loaded.negative:
         raise refuse(f"answer tokens {loaded.positive} and {loaded.negative} of {len(W)}")
     if not loaded.behaviours:
         raise refuse("it holds no behaviour")

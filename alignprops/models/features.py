@@ -60,9 +60,7 @@ def extract_features(
             source=behaviour.source,
             contradictory=behaviour.contradictory,
         )
-        for behaviour, states, signs in zip(
-            preferences, np.split(reading.states, ends), answers.signs, strict=True
-        )
+        for behaviour, states, signs in zip(preferences, np.split(reading.states, ends), answers.signs, strict=True)
     )
     return PreferenceFeatures(
         model=model.name,

@@ -22,8 +22,8 @@ from alignprops.models.loading import LanguageModel
 from alignprops.models.silence import silence
 
 _PROBE_LENGTH = 4
-# Largest |logit| that a probe is scaled to. A soft-cap of 30 or 50 bends logits of this size by half.
-_PROBE_LOGIT = 100.0
+# Largest |logit| that probes are scaled to: the usual soft-caps, 30 and 50, bend all but the first.
+_PROBE_LOGITS = (10.0, 100.0, 1000.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,9 +45,7 @@ def output_embedding(model: LanguageModel) -> Any:
     if not isinstance(module, nn.Module) or not isinstance(weight, Tensor):
         raise ModelError(f"{model.name}: the model has no output embedding; expected a causal language model")
     if weight.ndim != 2 or not weight.is_floating_point():
-        raise ModelError(
-            f"{model.name}: the output embedding is not a plain matrix (quantised?); load it unquantised"
-        )
+        raise ModelError(f"{model.name}: the output embedding is not a plain matrix (quantised?); load it unquantised")
     return module
 
 
@@ -91,21 +89,27 @@ def _fitted_scale(model: LanguageModel, module: Any) -> float:
     fitted = np.linalg.lstsq(design, target, rcond=None)[0]
     remainder = float(np.abs(design @ fitted - target).max())
     # Logits of size a are rounded by a * eps, their sums of d products by a few more.
-    allowed = 32 * torch.finfo(module.weight.dtype).eps * float(np.abs(target).max())
+    eps = torch.finfo(module.weight.dtype).eps
+    allowed = 16 * eps * float(np.abs(target).max())
     if not remainder <= allowed or fitted[0] == 0:
         raise ModelError(
             f"{model.name}: the logits are not a linear function of the last hidden state "
             f"(soft-capping, as in Gemma-2?): best fit {fitted[0]:.4g} W x is off by {remainder:.2g}, "
             f"rounding explains {allowed:.2g}; the method does not apply"
         )
-    # c = 1 is what nearly every model has: say exactly that when rounding explains the rest.
-    return 1.0 if abs(fitted[0] - 1) <= 32 * torch.finfo(module.weight.dtype).eps else float(fitted[0])
+    return _shortest(float(fitted[0]), within=min(4 * eps, 5e-4))
+
+
+def _shortest(value: float, *, within: float) -> float:
+    """The shortest decimal close to `value`: c is a written constant, nearly always 1, and the fit is rounded."""
+    candidates = (float(f"{value:.{digits}g}") for digits in range(1, 17))
+    return next((c for c in candidates if abs(c - value) <= within * abs(value)), value)
 
 
 def _probe(model: LanguageModel, module: Any) -> tuple[Tensor, Tensor]:
     """Hidden states that were put into the head, small and large, and the logits that came out.
 
-    The small ones are the model's own; random ones of the same norm are scaled until the logits are large.
+    The first are the model's own; the others are random, scaled until the logits are large.
     """
     ids = torch.arange(_PROBE_LENGTH, device=model.device)[None] % module.weight.shape[0]
     put: list[Tensor] = []
@@ -113,8 +117,8 @@ def _probe(model: LanguageModel, module: Any) -> tuple[Tensor, Tensor]:
     def replace(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         own = args[0][0, -_PROBE_LENGTH:]
         noise = torch.randn(own.shape, generator=torch.Generator().manual_seed(0)).to(own)
-        size = float((noise.double() @ module.weight.double().T).abs().max())
-        probes = torch.cat([own, noise, noise * (_PROBE_LOGIT / size if size else 1.0)])
+        size = float((noise.double() @ module.weight.double().T).abs().max()) or 1.0
+        probes = torch.cat([own, *(noise * (logit / size) for logit in _PROBE_LOGITS)])
         put.append(probes)
         return (probes[None],)
 

@@ -26,9 +26,7 @@ DTYPES = {
     "float16": torch.float16,
 }
 # Tensors that some checkpoints carry although the model computes them.
-_HARMLESS = re.compile(
-    r"(rotary_emb\.(inv_freq|cos_cached|sin_cached)|\.attn(ention)?\.(masked_)?bias|position_ids)$"
-)
+_HARMLESS = re.compile(r"(rotary_emb\.(inv_freq|cos_cached|sin_cached)|\.attn(ention)?\.(masked_)?bias|position_ids)$")
 # What transformers raises for files that it cannot make sense of; anything else is a bug and shown as one.
 _LOADING_ERRORS = (
     OSError,
@@ -74,9 +72,7 @@ def load_model(spec: str | os.PathLike[str], *, dtype: str = "float32", device: 
     network.eval()
     network.requires_grad_(False)
     name = safe_name(Path(source).resolve().name if local else source)
-    return LanguageModel(
-        name, network.to(torch_device), tokenizer, dtype, str(torch_device), _context(network.config)
-    )
+    return LanguageModel(name, network.to(torch_device), tokenizer, dtype, str(torch_device), _context(network.config))
 
 
 def _dtype(name: str) -> torch.dtype:
@@ -93,9 +89,7 @@ def _device(name: str) -> torch.device:
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if count == 0:
-            raise ModelError(
-                f"device {name!r} was asked for, and this torch has no usable CUDA device; use cpu"
-            )
+            raise ModelError(f"device {name!r} was asked for, and this torch has no usable CUDA device; use cpu")
         if (device.index or 0) >= count:
             raise ModelError(f"device {name!r} was asked for; there are {count} CUDA devices, counted from 0")
     elif device.type != "cpu":
@@ -141,9 +135,7 @@ def _refuse_incomplete(source: str, info: dict[str, Any]) -> None:
     problems = {
         "lacks": info["missing_keys"],
         "has unexpected": info["unexpected_keys"],
-        "has of another shape": [
-            key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]
-        ],
+        "has of another shape": [key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]],
     }
     found = [
         f"{what} {_some(names)}"
@@ -153,9 +145,7 @@ def _refuse_incomplete(source: str, info: dict[str, Any]) -> None:
     if info.get("error_msgs"):
         found.append(f"reports {_some(info['error_msgs'])}")
     if found:
-        raise ModelError(
-            f"{source}: the checkpoint does not fit its configuration: it " + "; it ".join(found)
-        )
+        raise ModelError(f"{source}: the checkpoint does not fit its configuration: it " + "; it ".join(found))
 
 
 def _some(names: Iterable[str]) -> str:
@@ -167,9 +157,7 @@ def _some(names: Iterable[str]) -> str:
 def _unusable(source: str, local: bool, what: str, error: Exception) -> ModelError:
     reason = f"{type(error).__name__}: {_first_line(error)}"
     if not local:
-        what += (
-            " (no local folder, so looked up on the Hugging Face hub: is the name right, and the network up?)"
-        )
+        what += " (no local folder, so looked up on the Hugging Face hub: is the name right, and the network up?)"
     return ModelError(f"{source}: {what}; {reason}")
 
 

@@ -203,9 +203,7 @@ class _Reader:
         self._forward(ids, lengths - 1, past_key_values=cache, use_cache=cache is not None)
         states = self.taken.states
         if states is None or states.ndim != 2:
-            raise ModelError(
-                f"{self.model.name}: the output embedding was not read as (batch, tokens, width)"
-            )
+            raise ModelError(f"{self.model.name}: the output embedding was not read as (batch, tokens, width)")
         self._refuse_non_finite(states, positions)
         return states.double().cpu().numpy()
 

@@ -9,8 +9,6 @@ from typing import Any
 from alignprops._errors import ModelError
 from alignprops.models.silence import silence
 
-_PROBE = "a"
-
 
 @dataclass(frozen=True, slots=True)
 class SpecialTokens:
@@ -26,20 +24,18 @@ class SpecialTokens:
         return [*self.before, *ids]
 
 
-def special_tokens(tokenizer: Any, *, model_name: str) -> SpecialTokens:
-    """Find the special tokens that a tokenizer adds, on a probe."""
+def special_tokens(tokenizer: Any, probe: str, *, model_name: str) -> SpecialTokens:
+    """Find the special tokens that a tokenizer adds to a text, on one that it is to read."""
     with silence():
-        bare = encode(tokenizer, [_PROBE])[0]
-        full = list(tokenizer([_PROBE], add_special_tokens=True)["input_ids"][0])
+        bare = encode(tokenizer, [probe])[0]
+        full = list(tokenizer([probe], add_special_tokens=True)["input_ids"][0])
     starts = [i for i in range(len(full) - len(bare) + 1) if full[i : i + len(bare)] == bare]
-    if not bare or not starts:
+    if not bare:
+        raise ModelError(f"{model_name}: the tokenizer has no token for the text {probe[:40]!r}")
+    if not starts:
         raise ModelError(f"{model_name}: the tokenizer writes a text differently when it adds special tokens")
     before, after = full[: starts[0]], full[starts[0] + len(bare) :]
-    policy = (
-        f"before the prompt once: {_names(tokenizer, before)}"
-        if before
-        else "no special token before the prompt"
-    )
+    policy = f"before the prompt once: {_names(tokenizer, before)}" if before else "no special token before the prompt"
     if after:
         policy += f"; left off after it: {_names(tokenizer, after)}"
     return SpecialTokens(tuple(before), policy)
