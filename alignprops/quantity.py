@@ -1,0 +1,39 @@
+"""Symbols with two faces: a plain name for messages, and LaTeX for the rendered statement."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+
+class Quantity(sp.Symbol):  # type: ignore[misc]  # sympy ships no types
+    """A symbol that prints as its name in text and as `tex` in LaTeX."""
+
+    tex: str
+
+    def __new__(cls, name: str, tex: str, **assumptions: Any) -> Quantity:
+        made: Quantity = super().__new__(cls, name, **assumptions)
+        made.tex = tex
+        return made
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str, str], dict[str, Any]]:
+        return (self.name, self.tex), self._assumptions_orig
+
+    def _latex(self, printer: Any) -> str:
+        return self.tex
+
+
+def nonnegative(name: str, tex: str) -> Quantity:
+    """A quantity that is at least 0."""
+    return Quantity(name, tex, nonnegative=True)
+
+
+def real(name: str, tex: str) -> Quantity:
+    """A real quantity."""
+    return Quantity(name, tex, real=True)
+
+
+def positive(name: str, tex: str) -> Quantity:
+    """A quantity above 0."""
+    return Quantity(name, tex, positive=True)
