@@ -1,0 +1,1 @@
+"""The mathematics of last-layer preference training: problems, exact trajectories, bounds, predictions."""

@@ -1,0 +1,380 @@
+"""A last-layer preference problem: signed features, a step size, and the statistics that theorems read.
+
+Setting (Im & Li 2024, Section 3). A sample i has a final hidden state x_i and a sign s_i: +1 if the preferred
+response is the token y+ ("Yes"), −1 if it is y− ("No"). z_i = s_i·x_i; a mean runs over the samples with
+their multiplicities; M = mean x xᵀ = mean z zᵀ.
+
+Two families of attributes, never mixed:
+
+- **raw** arrays for further mathematics: `z`, `weights`, `row_norms`, `shift` (z̄), `shift_rounding`,
+  `behaviour_shift(k)`, `class_mean(sign)`; floats or balls;
+- **measured** quantities, spelled out in words: `mean_shift` (‖z̄‖), `curvature` (λ) …; floats come as
+  `Bounded` (with a derived error bound), balls as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from alignprops._errors import InputError
+from alignprops.dynamics.linear_algebra import (
+    Pair,
+    as_exact,
+    norm,
+    norm_rounding,
+    second_moment_eigenvalue,
+    square_root,
+)
+from alignprops.measured import EPS, bounded, is_exact
+
+
+@dataclass(frozen=True, eq=False)
+class HeadProblem:
+    """Features (n, d), signs ±1 (n,), multiplicities (n,), behaviour labels 0 … K−1 (n,), η, β, step count.
+
+    The constructor checks nothing (the engine rebuilds problems with balls in the float fields);
+    `HeadProblem.of` checks what a user gives.
+    """
+
+    features: NDArray[Any]
+    signs: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    behaviours: NDArray[np.int64]
+    eta: Any
+    beta: Any
+    steps: int
+
+    @classmethod
+    def of(
+        cls,
+        features: ArrayLike,
+        signs: ArrayLike,
+        *,
+        eta: float,
+        beta: float,
+        steps: int = 1,
+        counts: ArrayLike | None = None,
+        behaviours: ArrayLike | None = None,
+    ) -> HeadProblem:
+        """Build a problem from user input. Raises InputError where it makes no sense."""
+        rows = np.ascontiguousarray(features, dtype=np.float64)
+        if rows.ndim != 2 or 0 in rows.shape:
+            raise InputError(f"features have shape {rows.shape}; expected (samples, dimension), both ≥ 1")
+        if not np.isfinite(rows).all():
+            bad = int((~np.isfinite(rows)).any(axis=1).sum())
+            raise InputError(f"{bad} of {len(rows)} feature rows hold NaN or infinity; recompute them")
+        labels = _integers("signs", signs, len(rows))
+        if not np.isin(labels, (-1, 1)).all():
+            strange = sorted(set(labels.tolist()) - {-1, 1})
+            raise InputError(f"signs hold {strange}; expected +1 (prefers y+) or -1")
+        many = _integers("counts", np.ones(len(rows)) if counts is None else counts, len(rows))
+        if many.min() < 1:
+            raise InputError(f"counts hold {many.min()}; expected multiplicities of at least 1")
+        kinds = _integers("behaviours", np.zeros(len(rows)) if behaviours is None else behaviours, len(rows))
+        if not np.array_equal(np.unique(kinds), np.arange(kinds.max() + 1)):
+            given = np.unique(kinds).tolist()
+            raise InputError(f"behaviours hold {given}; expected labels 0, 1, … without a gap")
+        for name, number in (("eta", eta), ("beta", beta)):
+            if not (np.isfinite(number) and number > 0):
+                raise InputError(f"{name} is {number!r}; expected a positive number")
+        if int(steps) != steps or steps < 1:
+            raise InputError(f"steps is {steps!r}; expected an integer of at least 1")
+        return cls(rows, labels, many, kinds, float(eta), float(beta), int(steps))
+
+    # --- raw ----------------------------------------------------------------------------------------------
+
+    @property
+    def exact(self) -> bool:
+        """Whether the numbers are balls."""
+        return is_exact(self.features)
+
+    @property
+    def n(self) -> int:
+        """Number of rows (a row counts `counts` times)."""
+        return int(self.features.shape[0])
+
+    @property
+    def d(self) -> int:
+        """Dimension of the features."""
+        return int(self.features.shape[1])
+
+    @cached_property
+    def total(self) -> int:
+        """Number of samples, multiplicities included."""
+        return int(self.counts.sum())
+
+    @cached_property
+    def weights(self) -> NDArray[Any]:
+        """Share of each row among the samples, (n,)."""
+        if self.exact:
+            one = self.features[0, 0] * 0 + 1
+            return as_exact(self.counts) * one / self.total  # type: ignore[no-any-return]
+        return self.counts / self.total
+
+    @cached_property
+    def z(self) -> NDArray[Any]:
+        """Signed features z_i = s_i·x_i, (n, d)."""
+        signs = as_exact(self.signs) if self.exact else self.signs
+        return signs[:, None] * self.features  # type: ignore[no-any-return]
+
+    @cached_property
+    def row_norms(self) -> NDArray[Any]:
+        """‖x_i‖, (n,)."""
+        return norm(self.features)  # type: ignore[no-any-return]
+
+    @cached_property
+    def shift(self) -> NDArray[Any]:
+        """z̄ = mean z_i, (d,)."""
+        return self.mean(self.z)
+
+    @cached_property
+    def shift_rounding(self) -> float:
+        """Bound on ‖computed z̄ − z̄‖."""
+        return self._mean_rounding(self.z, None)
+
+    def mean(self, rows: NDArray[Any], where: NDArray[np.bool_] | None = None) -> NDArray[Any]:
+        """Mean over the samples (of the rows in `where` if given) of rows (n, d), multiplicities included.
+
+        Balls are summed with integer multiplicities and divided once, so that exact sums stay exact.
+        """
+        many, chosen = (self.counts, rows) if where is None else (self.counts[where], rows[where])
+        if self.exact:
+            return (as_exact(many)[:, None] * chosen).sum(axis=0) / int(many.sum())  # type: ignore[no-any-return]
+        return many.astype(np.float64) @ chosen / float(many.sum())  # type: ignore[no-any-return]
+
+    def behaviour_shift(self, k: int) -> NDArray[Any]:
+        """z̄_k = mean of z_i over behaviour k, (d,)."""
+        return self.mean(self.z, self.behaviours == k)
+
+    def behaviour_shift_rounding(self, k: int) -> float:
+        """Bound on ‖computed z̄_k − z̄_k‖."""
+        return self._mean_rounding(self.z, self.behaviours == k)
+
+    def class_mean(self, sign: int) -> NDArray[Any]:
+        """μ_± = mean of x_i over the samples of that sign, (d,); the class must not be empty."""
+        return self.mean(self.features, self.signs == sign)
+
+    def class_mean_rounding(self, sign: int) -> float:
+        """Bound on ‖computed μ_± − μ_±‖."""
+        return self._mean_rounding(self.features, self.signs == sign)
+
+    def _mean_rounding(self, rows: NDArray[Any], where: NDArray[np.bool_] | None) -> float:
+        if self.exact:
+            return 0.0
+        many = self.counts if where is None else self.counts[where]
+        moduli = np.abs(rows if where is None else rows[where])
+        # A dot product of m terms, a conversion, a division: (m + 2) roundings of sums of moduli.
+        return float((len(many) + 2) * EPS * np.linalg.norm(many @ moduli / many.sum()))
+
+    # --- measured: the mean shift and the curvature -------------------------------------------------------
+
+    @cached_property
+    def mean_shift_vector(self) -> Any:
+        """z̄, (d,)."""
+        return bounded(self.shift, self.shift_rounding)
+
+    @cached_property
+    def mean_shift(self) -> Any:
+        """‖z̄‖, which sets the initial update rate."""
+        return self._norm_of(self.shift, self.shift_rounding)
+
+    @cached_property
+    def curvature(self) -> Any:
+        """λ = λ_max(M)."""
+        return bounded(*self._curvature)
+
+    @cached_property
+    def _curvature(self) -> Pair:
+        return second_moment_eigenvalue(self.z, self.counts)
+
+    @cached_property
+    def curvature_upper(self) -> float:
+        """A float that λ does not exceed (the constant of the rounding analysis)."""
+        value, error = self._curvature
+        return float(value.upper()) if self.exact else value + error
+
+    @cached_property
+    def curvature_along_shift(self) -> Any:
+        """ρ = z̄ᵀMz̄/‖z̄‖², and 0 if z̄ = 0."""
+        if self.exact:
+            return self._curvature_along_shift_ball()
+        size, slip = float(norm(self.shift)), self.shift_rounding
+        if size == 0:
+            return bounded(0.0, 0.0 if slip == 0 else self.curvature_upper)
+        value, error = self._second_moment_norm(self.shift / size, EPS)
+        # Two unit vectors at distance a change |·|_M by at most √λ·a; then square.
+        wander = error + np.sqrt(self.curvature_upper) * min(2 * slip / size, 2.0)
+        return bounded(value**2, wander * (2 * value + wander) + 2 * EPS * value**2)
+
+    def _curvature_along_shift_ball(self) -> Any:
+        squared = (self.shift * self.shift).sum()
+        if all(entry.is_zero() for entry in self.shift):
+            return squared
+        if squared > 0:
+            heights = self.z @ self.shift
+            return (self.weights * heights * heights).sum() / squared
+        return squared.union(self._curvature[0]).union(squared * 0)  # 0 ≤ ρ ≤ λ whatever z̄ is
+
+    def curvature_norm(self, v: NDArray[Any], rounding: float = 0.0) -> Any:
+        """|v|_M = √(vᵀMv) for v (d,); `rounding` bounds ‖v − the vector meant‖."""
+        value, error = self._second_moment_norm(v, 0.0)
+        if self.exact:
+            return value
+        return bounded(value, error + np.sqrt(self.curvature_upper) * rounding)
+
+    @cached_property
+    def mean_shift_curvature_norm(self) -> Any:
+        """|z̄|_M = ‖z̄‖·√ρ."""
+        return self.curvature_norm(self.shift, self.shift_rounding)
+
+    def _second_moment_norm(self, v: NDArray[Any], slip: float) -> Pair:
+        heights = self.z @ v
+        value = square_root((self.weights * heights * heights).sum())
+        if self.exact:
+            return value, 0.0
+        # Heights round d + 2 times at size ‖z_i‖‖v‖, the weighted sum of squares n + 4 times.
+        spread = np.sqrt(self.weights @ self.row_norms**2) * np.linalg.norm(v)
+        return float(value), float((self.d + 2) * EPS * spread + slip * spread + (self.n + 4) * EPS * value)
+
+    def _norm_of(self, v: NDArray[Any], rounding: float) -> Any:
+        value = norm(v)
+        if self.exact:
+            return value
+        return bounded(value, rounding + norm_rounding(self.d) * value)
+
+    # --- measured: the two classes ------------------------------------------------------------------------
+
+    @cached_property
+    def distinguishability(self) -> Any:
+        """δ = ‖μ_+ − μ_-‖; NaN if a class is empty."""
+        if not self.both_classes:
+            return self._undefined()
+        rounding = self.class_mean_rounding(1) + self.class_mean_rounding(-1)
+        difference = self.class_mean(1) - self.class_mean(-1)
+        if self.exact:
+            return norm(difference)
+        return self._norm_of(difference, rounding + EPS * float(norm(difference)))
+
+    @property
+    def both_classes(self) -> bool:
+        """Whether both signs occur."""
+        return bool((self.signs == 1).any() and (self.signs == -1).any())
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the two classes have exactly equally many samples."""
+        return int((self.signs * self.counts).sum()) == 0
+
+    @cached_property
+    def concentration(self) -> Any:
+        """The larger covariance spectral norm of the two classes, with 1/(n_class − 1); NaN below two samples."""
+        return self._larger_class_statistic(second_moment_eigenvalue)
+
+    @cached_property
+    def covariance_trace(self) -> Any:
+        """The larger covariance trace of the two classes, with 1/(n_class − 1); NaN below two samples."""
+        return self._larger_class_statistic(_mean_squared_norm)
+
+    def _larger_class_statistic(self, statistic: Any) -> Any:
+        pairs = []
+        for sign in (1, -1):
+            where = self.signs == sign
+            many = self.counts[where]
+            size = int(many.sum())
+            if size < 2:
+                return self._undefined()
+            deviations = self.features[where] - self.class_mean(sign)
+            value, error = statistic(deviations, many)
+            if self.exact:
+                pairs.append((value * size / (size - 1), 0.0))
+                continue
+            # A centre that is off by a adds a² to the mean square; 2a·spread covers the deviations' rounding.
+            spread = float(many @ (deviations**2).sum(axis=1)) / size
+            slip = self.class_mean_rounding(sign) + EPS * float(np.sqrt(spread))
+            error += 2 * slip * float(np.sqrt(spread)) + slip**2
+            pairs.append((value * size / (size - 1), (error + 3 * EPS * value) * size / (size - 1)))
+        (first, its), (second, other) = pairs
+        return first.max(second) if self.exact else bounded(max(first, second), max(its, other))
+
+    @cached_property
+    def common_offset_share(self) -> Any:
+        """‖x̄‖²/mean‖x_i‖²: how much of the features is one common offset; 0 if all features are 0."""
+        offset = norm(self.mean(self.features))
+        squares, error = _mean_squared_norm(self.features, self.counts)
+        if self.exact:
+            return offset * offset / squares if squares > 0 else squares
+        if squares == 0:
+            return bounded(0.0, 0.0)
+        slip = self._mean_rounding(self.features, None) + norm_rounding(self.d) * float(offset)
+        share = float(offset) ** 2 / squares
+        wander = 2 * slip * float(offset) + slip**2 + share * error
+        return bounded(share, wander / squares + 4 * EPS * share)
+
+    def _undefined(self) -> Any:
+        return self.features[0, 0] * float("nan") if self.exact else bounded(float("nan"), 0.0)
+
+    # --- measured: behaviours -----------------------------------------------------------------------------
+
+    @cached_property
+    def behaviour_count(self) -> int:
+        """K, the number of behaviours."""
+        return int(self.behaviours.max()) + 1
+
+    @cached_property
+    def shares(self) -> Any:
+        """q_k, the share of each behaviour among the samples, (K,)."""
+        many = np.bincount(self.behaviours, weights=self.counts).astype(np.int64)
+        if self.exact:
+            return as_exact(many) * (self.features[0, 0] * 0 + 1) / self.total
+        return bounded(many / self.total, EPS * many / self.total)
+
+    @cached_property
+    def behaviour_mean_shifts(self) -> Any:
+        """‖z̄_k‖, (K,)."""
+        shifts = self.behaviour_shifts
+        if self.exact:
+            return norm(shifts)
+        sizes = norm(shifts)
+        return bounded(sizes, self.behaviour_shift_roundings + norm_rounding(self.d) * sizes)
+
+    @cached_property
+    def alignments(self) -> Any:
+        """⟨z̄, z̄_k⟩, (K,): after one step the mean margin of behaviour k is ηβ² times it."""  # LD-10
+        values = self.behaviour_shifts @ self.shift
+        if self.exact:
+            return values
+        sizes, slips = norm(self.behaviour_shifts), self.behaviour_shift_roundings
+        size, slip = float(norm(self.shift)), self.shift_rounding
+        return bounded(values, sizes * slip + slips * size + slips * slip + (self.d + 2) * EPS * sizes * size)
+
+    @cached_property
+    def behaviour_shifts(self) -> NDArray[Any]:
+        """z̄_k of every behaviour, raw, (K, d)."""
+        return np.stack([self.behaviour_shift(k) for k in range(self.behaviour_count)])
+
+    @cached_property
+    def behaviour_shift_roundings(self) -> NDArray[np.float64]:
+        """Bounds on ‖computed z̄_k − z̄_k‖, (K,)."""
+        return np.array([self.behaviour_shift_rounding(k) for k in range(self.behaviour_count)])
+
+
+def _mean_squared_norm(rows: NDArray[Any], counts: NDArray[np.int64]) -> Pair:
+    total = int(counts.sum())
+    if is_exact(rows):
+        return (as_exact(counts)[:, None] * rows * rows).sum() / total, 0.0
+    value = float(counts @ (rows * rows).sum(axis=1) / total)
+    return value, (sum(rows.shape) + 4) * EPS * value
+
+
+def _integers(name: str, values: ArrayLike, n: int) -> NDArray[np.int64]:
+    array = np.asarray(values)
+    if array.shape != (n,):
+        raise InputError(f"{name} have shape {array.shape}; expected ({n},), one for each feature row")
+    if not np.isfinite(array.astype(np.float64)).all() or (array != np.round(array)).any():
+        raise InputError(f"{name} hold numbers that are not integers")
+    return np.ascontiguousarray(array, dtype=np.int64)
