@@ -30,6 +30,7 @@ _PUBLIC = {
     "Theorem": "alignprops.theorem",
     "TheoremError": "alignprops._errors",
     "Tight": "alignprops.theorem",
+    "Under": "alignprops.theorem",
     "UnknownNameError": "alignprops._errors",
     "Verdict": "alignprops.results",
     "bounded": "alignprops.measured",
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from alignprops.theorem import Rounding as Rounding
     from alignprops.theorem import Theorem as Theorem
     from alignprops.theorem import Tight as Tight
+    from alignprops.theorem import Under as Under
     from alignprops.theorem import theorem as theorem
 
 

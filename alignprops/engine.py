@@ -88,8 +88,10 @@ def _sampled_verdict(theorem: Theorem, tally: Tally) -> tuple[Verdict, str]:
     if tally.timed_out:
         return Verdict.INCONCLUSIVE, f"the time cap ended the search: {counts}"
     needed = min(theorem.min_effective, max(1, tally.examples))
-    if tally.effective < needed:
-        return Verdict.VACUOUS, f"{counts}, at least {needed} needed: the premises are hardly ever met"
+    scarce = [name for name, count in tally.stated.items() if count < needed]
+    if tally.effective < needed or scarce:
+        where = f" for {', '.join(map(repr, scarce))}" if scarce and len(theorem.states) > 1 else ""
+        return Verdict.VACUOUS, f"{counts}, at least {needed} needed{where}: the premises are hardly ever met"
     return Verdict.HELD, counts
 
 

@@ -56,9 +56,18 @@ class Rounding:
 
 
 @dataclass(frozen=True, slots=True)
+class Under:
+    """One relation of several that needs premises of its own, beside those of the whole theorem."""
+
+    given: Mapping[str, Relational]
+    relation: Relational
+
+
+@dataclass(frozen=True, slots=True)
 class Mutant:
     """A statement made wrong on purpose: other relations, other premises, or both.
 
+    A relation stands under the name of the one that it breaks, and keeps the premises which that one has of its own.
     What is left None is as in the theorem. `on` is where to look for its counter-example, if the theorem's own
     instances would hardly ever show it.
     """
@@ -95,6 +104,7 @@ class Theorem:
     doc: str
     states: Mapping[str, Relational]
     given: Mapping[str, Relational]
+    under: Mapping[str, Mapping[str, Relational]]
     source: Ref
     on: SearchStrategy[Any]
     instance_type: type
@@ -133,6 +143,7 @@ class Theorem:
     def symbols(self) -> frozenset[sp.Symbol]:
         """Every symbol that the measure must give a value: of the statement, the premises and the mutants."""
         relations: list[Relational] = [*self.states.values(), *self.given.values()]
+        relations += [premise for premises in self.under.values() for premise in premises.values()]
         for mutant in self.mutants.values():
             relations += [*mutant_states(self, mutant).values(), *mutant_given(self, mutant).values()]
         return frozenset().union(*(relation.free_symbols for relation in relations))
@@ -144,7 +155,7 @@ class Theorem:
 def theorem(
     theorem_id: str,
     *,
-    states: Relational | Mapping[str, Relational],
+    states: Relational | Mapping[str, Relational | Under],
     source: Ref,
     on: SearchStrategy[Any],
     rounding: Rounding,
@@ -167,7 +178,8 @@ def theorem(
 
     Args:
         theorem_id: `family.aspect.assertion`, from `[a-z0-9.-]`.
-        states: one sympy relation, or several by name. They must not collapse to true or false.
+        states: one sympy relation, or several by name (`Under` where one needs premises of its own). They must not
+            collapse to true or false.
         source: where the statement comes from.
         on: Hypothesis strategy for the instances.
         rounding: how many roundings a measured float carries, and the reason.
@@ -188,12 +200,14 @@ def theorem(
 
     def declare(measure: Measure) -> Theorem:
         doc = inspect.cleandoc(measure.__doc__ or "")
+        relations, under = _split(states)
         made = Theorem(
             id=theorem_id,
             title=doc.partition("\n")[0],
             doc=doc,
-            states=_named(states),
+            states=relations,
             given=dict(given or {}),
+            under=under,
             source=source,
             on=on,
             instance_type=_instance_type(theorem_id, measure),
@@ -233,6 +247,15 @@ def _named(states: Relational | Mapping[str, Relational]) -> Mapping[str, Relati
     return dict(states) if isinstance(states, Mapping) else {"statement": states}
 
 
+def _split(
+    states: Relational | Mapping[str, Relational | Under],
+) -> tuple[Mapping[str, Relational], Mapping[str, Mapping[str, Relational]]]:
+    """The relations by name, and the premises that some of them have of their own."""
+    parts = states if isinstance(states, Mapping) else {"statement": states}
+    relations = {name: part.relation if isinstance(part, Under) else part for name, part in parts.items()}
+    return relations, {name: dict(part.given) for name, part in parts.items() if isinstance(part, Under)}
+
+
 def _as_mutant(mutant: Relational | Mutant) -> Mutant:
     made = mutant if isinstance(mutant, Mutant) else Mutant(states=mutant)
     return made if made.states is None else replace(made, states=_named(made.states))
@@ -259,7 +282,10 @@ def _validate(made: Theorem) -> None:
         raise TheoremError(f"{made.id}: the measure needs a docstring; its first line is the theorem's title")
     _require_relations(made.id, "statement", made.states)
     _require_relations(made.id, "premise", made.given)
+    for name, premises in made.under.items():
+        _require_relations(made.id, f"premise of {name!r}", premises)
     for name, mutant in made.mutants.items():
+        _require_known_names(made, name, mutant)
         _require_relations(made.id, f"mutant {name!r}", mutant_states(made, mutant))
         _require_relations(made.id, f"premise of mutant {name!r}", mutant_given(made, mutant))
         _require_difference(made, name, mutant)
@@ -276,6 +302,15 @@ def _require_relations(theorem_id: str, what: str, relations: Mapping[str, Relat
         decided = relation.func(*relation.args) in (sp.true, sp.false)
         if decided or isinstance(relation, sp.Ne) or sp.expand(relation.lhs - relation.rhs).is_number:
             raise TheoremError(f"{theorem_id}: {what} {name!r}, {relation}, is decided before anything is measured")
+
+
+def _require_known_names(made: Theorem, name: str, mutant: Mutant) -> None:
+    unknown = set(mutant_states(made, mutant)) - set(made.states)
+    if made.under and unknown:
+        raise TheoremError(
+            f"{made.id}: mutant {name!r} states {sorted(unknown)}, expected the name of the relation that it breaks "
+            f"({', '.join(made.states)}): some of them have premises of their own"
+        )
 
 
 def _require_difference(made: Theorem, name: str, mutant: Mutant) -> None:

@@ -81,29 +81,53 @@ def _judge(
 ) -> Judgement | None:
     measured = measure(theorem, subject, to_balls(instance))
     values = {s: as_balls(v, str(s)) for s, v in measured.items() if not isinstance(v, Outcomes)}
-    premises = [_Signs.of(relation, values) for relation in given.values()]
-    conclusions = [_Signs.of(relation, values) for relation in states.values()]
-    shape = np.broadcast_shapes(*(part.broken.shape for part in [*premises, *conclusions]))
-    fails, doubtful = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    for premise in premises:
-        fails = fails | premise.broken
-        doubtful = doubtful | premise.open
-    broken, undecided = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    for conclusion in conclusions:
-        broken = broken | conclusion.broken
-        undecided = undecided | conclusion.open
-    # A closed premise whose ball still contains 0 at the last precision is attained, and so counts as met.
-    if np.any(broken & ~fails & (~doubtful | last)):
+    general = [_Signs.of(relation, values) for relation in given.values()]
+    rulings = [
+        _rule(
+            _Signs.of(relation, values),
+            general + [_Signs.of(premise, values) for premise in theorem.under.get(name, {}).values()],
+            last=last,
+        )
+        for name, relation in states.items()
+        if all(symbol in values for symbol in relation.free_symbols)
+    ]
+    if any(ruling.refuted for ruling in rulings):
         return Judgement.REFUTED
-    if np.all(fails):
+    if all(ruling.ineffective for ruling in rulings):
         return Judgement.INEFFECTIVE
-    if not np.any((undecided | (broken & doubtful)) & ~fails):
+    if all(ruling.met for ruling in rulings):
         return Judgement.MET
     if not last:
         return None
-    if any(np.any(conclusion.blown & ~fails) for conclusion in conclusions):
+    if any(ruling.blown for ruling in rulings):
         raise NonFinite(f"{theorem.id}: a side has no finite value at {PRECISIONS[-1]} bits where the premises hold")
     return Judgement.ATTAINED
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Ruling:
+    """One relation under its premises, over all elements."""
+
+    refuted: bool
+    ineffective: bool
+    met: bool
+    blown: bool
+
+
+def _rule(conclusion: _Signs, premises: list[_Signs], *, last: bool) -> _Ruling:
+    shape = np.broadcast_shapes(conclusion.broken.shape, *(premise.broken.shape for premise in premises))
+    nowhere = np.zeros(shape, dtype=bool)
+    fails = np.logical_or.reduce([nowhere, *(premise.broken for premise in premises)])
+    doubtful = np.logical_or.reduce([nowhere, *(premise.open for premise in premises)])
+    # A closed premise whose ball still contains 0 at the last precision is attained, and so counts as met.
+    refuted = conclusion.broken & ~fails & (~doubtful | last)
+    unsettled = (conclusion.open | conclusion.broken) & ~fails
+    return _Ruling(
+        refuted=bool(refuted.any()),
+        ineffective=bool(fails.all()),
+        met=not unsettled.any(),
+        blown=bool((conclusion.blown & ~fails).any()),
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

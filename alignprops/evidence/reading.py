@@ -73,11 +73,19 @@ class Sides:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One theorem (or mutant) on one instance: which premises hold somewhere, and the sides of each relation."""
+    """One theorem (or mutant) on one instance.
+
+    `premises` tells which hold somewhere, `stated` for which relations all of them do, `sides` their sides.
+    """
 
     premises: Mapping[str, bool]
-    effective: bool
+    stated: Mapping[str, bool]
     sides: tuple[Sides, ...]
+
+    @property
+    def effective(self) -> bool:
+        """Whether the instance says anything at all."""
+        return any(self.stated.values())
 
     def slack(self) -> float:
         return min((sides.slack() for sides in self.sides), default=float("inf"))
@@ -111,16 +119,26 @@ def read(
         symbol: as_rounded(value, operations) for symbol, value in measured.items() if not isinstance(value, Outcomes)
     }
     shape = _common_shape(theorem, values)
-    holds = {name: np.broadcast_to(_premise(relation, values), shape) for name, relation in given.items()}
-    effective = np.ones(shape, dtype=bool)
-    for met in holds.values():
-        effective = effective & met
+    holds = _where_held(given, values, shape)
+    effective = np.logical_and.reduce([np.ones(shape, dtype=bool), *holds.values()])
+    effective_by_name = {}
+    for name in states:
+        own = _where_held(theorem.under.get(name, {}), values, shape)
+        effective_by_name[name] = np.logical_and.reduce([effective, *own.values()])
+        holds |= own
     sides = tuple(
-        _sides(name, relation, values, effective)
+        _sides(name, relation, values, effective_by_name[name])
         for name, relation in states.items()
         if all(symbol in values for symbol in relation.free_symbols)
     )
-    return Reading({name: bool(met.any()) for name, met in holds.items()}, bool(effective.any()), sides)
+    stated = {name: bool(where.any()) for name, where in effective_by_name.items()}
+    return Reading({name: bool(met.any()) for name, met in holds.items()}, stated, sides)
+
+
+def _where_held(
+    given: Mapping[str, Relational], values: Mapping[sp.Symbol, Rounded], shape: tuple[int, ...]
+) -> dict[str, NDArray[np.bool_]]:
+    return {name: np.broadcast_to(_premise(relation, values), shape) for name, relation in given.items()}
 
 
 def _common_shape(theorem: Theorem, values: Mapping[sp.Symbol, Rounded]) -> tuple[int, ...]:

@@ -32,6 +32,7 @@ class Tally:
     examples: int = 0
     effective: int = 0
     premises: dict[str, int] = field(default_factory=dict)
+    stated: dict[str, int] = field(default_factory=dict)
     tightness: float | None = None
     slack: float = float("inf")
     within_rounding: int = 0
@@ -49,6 +50,8 @@ class Tally:
         self.examples += 1
         for name, held in finding.reading.premises.items():
             self.premises[name] = self.premises.get(name, 0) + held
+        for name, told in finding.reading.stated.items():
+            self.stated[name] = self.stated.get(name, 0) + (told and finding.effective)
         if not finding.effective:
             return
         self.effective += 1
@@ -80,6 +83,7 @@ class Tally:
             "examples": self.examples,
             "effective": self.effective,
             "premises": {name: {"held": held, "of": self.examples} for name, held in self.premises.items()},
+            "statements": dict(self.stated),
             "tightness": self.tightness,
             "slack": self.slack if self.slack < float("inf") else None,
             "within_rounding": self.within_rounding,
