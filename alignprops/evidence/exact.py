@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from enum import Enum
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -117,8 +118,8 @@ class _Ruling:
 def _rule(conclusion: _Signs, premises: list[_Signs], *, last: bool) -> _Ruling:
     shape = np.broadcast_shapes(conclusion.broken.shape, *(premise.broken.shape for premise in premises))
     nowhere = np.zeros(shape, dtype=bool)
-    fails = np.logical_or.reduce([nowhere, *(premise.broken for premise in premises)])
-    doubtful = np.logical_or.reduce([nowhere, *(premise.open for premise in premises)])
+    fails = reduce(np.logical_or, [nowhere, *(premise.broken for premise in premises)])
+    doubtful = reduce(np.logical_or, [nowhere, *(premise.open for premise in premises)])
     # A closed premise whose ball still contains 0 at the last precision is attained, and so counts as met.
     refuted = conclusion.broken & ~fails & (~doubtful | last)
     unsettled = (conclusion.open | conclusion.broken) & ~fails
