@@ -1,0 +1,48 @@
+"""Options of verbs, generated from the table in `alignprops.config` or shared by several verbs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from alignprops import atomic
+from alignprops.config import Configuration, resolve
+from alignprops.ini_file import read_ini
+from alignprops.options import OPTIONS
+
+
+def add_configuration(parser: argparse.ArgumentParser) -> None:
+    """Add every option of the table; the values stay text until they are resolved."""
+    group = parser.add_argument_group("configuration", "as for pytest (there with the prefix --alignprops-)")
+    for option in OPTIONS:
+        if option.is_flag:
+            group.add_argument(f"--{option.name}", action=argparse.BooleanOptionalAction, help=option.help)
+            continue
+        action = "append" if option.repeatable else "store"
+        choices = {"choices": option.choices} if option.choices else {"metavar": option.metavar}
+        group.add_argument(f"--{option.name}", action=action, help=option.help, **choices)
+
+
+def configuration_from(arguments: argparse.Namespace) -> Configuration:
+    """Resolve the configuration of a verb run in the current folder, its ini file included."""
+    given = {option.dest: getattr(arguments, option.dest) for option in OPTIONS}
+    return resolve(given, ini=read_ini(Path.cwd()))
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add `--json FILE`."""
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON (-: to standard output)")
+
+
+def emit(arguments: argparse.Namespace, result: Any, text: str) -> None:
+    """Print `text`, and write `result` where `--json` says; to standard output it goes alone."""
+    encoded = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    if arguments.json == "-":
+        sys.stdout.write(encoded)
+        return
+    if arguments.json is not None:
+        atomic.write_text(Path(arguments.json), encoded)
+    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")

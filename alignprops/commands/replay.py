@@ -1,0 +1,59 @@
+"""`alignprops replay WITNESS`: judge a stored refutation again, bit for bit."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from alignprops.commands.options import add_configuration, add_json, configuration_from, emit
+from alignprops.commands.run import DEFAULT_REPORT_DIR
+from alignprops.engine import replay
+from alignprops.evidence.generation import VERSIONS
+from alignprops.registry import find_theorem
+from alignprops.report.failure import explain
+from alignprops.report.json_report import WITNESSES
+from alignprops.report.statement import describe
+from alignprops.subjects import Subject, kind_named, parse_subject
+from alignprops.witness import Stored, find, load
+
+
+def add_to(verbs: Any) -> None:
+    """Declare the verb."""
+    parser = verbs.add_parser("replay", help="judge a stored witness again")
+    parser.add_argument(
+        "witness", metavar="WITNESS", help="its file, or the first 8 digits of its hash (report folder, pytest's cache)"
+    )
+    add_json(parser)
+    add_configuration(parser)
+    parser.set_defaults(execute=execute)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Print the verdict; the exit code is 1 if the witness still refutes its claim."""
+    configuration = configuration_from(arguments)
+    report_dir = configuration.report_dir or Path(DEFAULT_REPORT_DIR)
+    stored = load(find(arguments.witness, [report_dir / WITNESSES, Path(".pytest_cache/d/alignprops")]))
+    theorem_id, _, subject_id = stored.claim.partition("::")
+    theorem = find_theorem(theorem_id)
+    instance = stored.rebuild(theorem.instance_type)
+    result = replay(theorem, _subject(subject_id, theorem.kind), instance, configuration.settings).to_json()
+    command = f"alignprops replay {stored.path}"
+    emit(arguments, result, "\n".join([*_differences(stored), explain(describe(theorem), result, replay=command)]))
+    return 1 if result["verdict"] in ("error", "refuted") else 0
+
+
+def _subject(subject_id: str, kind: str) -> Subject:
+    """The reference or counterfeit of that id, else the user's object that it leads to."""
+    known = kind_named(kind)
+    for subject in (*known.references, *known.counterfeits.values()):
+        if subject.id == subject_id:
+            return subject
+    return parse_subject(subject_id, kind)
+
+
+def _differences(stored: Stored) -> list[str]:
+    """A line if the witness was found with other versions: the verdict may then differ."""
+    if stored.versions == VERSIONS:
+        return []
+    return [f"found with {', '.join(stored.versions)}; now {', '.join(VERSIONS)}"]

@@ -1,0 +1,191 @@
+"""The pytest plugin: options, and the collection of theorems as items.
+
+In a host repository that uses none of it, it must cost nothing: this module imports the standard library and pytest
+only, and everything else when the first theorem is collected.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from alignprops.options import OPTIONS, REPORT_DIR, Option
+
+if TYPE_CHECKING:
+    from alignprops.config import Configuration
+
+_configuration: pytest.StashKey[Configuration] = pytest.StashKey()
+_folders = pytest.StashKey[tuple[Path, ...]]()
+
+
+# --- options ----------------------------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add every option of the table, on the command line and in the ini file."""
+    group = parser.getgroup("alignprops", "alignprops: theorems about preference-based alignment")
+    for option in OPTIONS:
+        group.addoption(f"--alignprops-{option.name}", dest=option.ini, default=None, **_argument(option))
+        kind: Any = "bool" if option.is_flag else "linelist" if option.repeatable else "string"
+        parser.addini(option.ini, option.help, type=kind, default=None)
+
+
+def _argument(option: Option) -> dict[str, Any]:
+    if option.is_flag:
+        return {"action": argparse.BooleanOptionalAction, "help": option.help}
+    choices = {"choices": option.choices} if option.choices else {"metavar": option.metavar}
+    return {"action": "append" if option.repeatable else "store", "help": option.help, **choices}
+
+
+def configuration_of(config: pytest.Config) -> Configuration:
+    """Resolve the options of this session, once; relative folders are meant from where they are written."""
+    if _configuration not in config.stash:
+        from alignprops._errors import InputError
+        from alignprops.config import resolve
+
+        given = {option.dest: config.getoption(option.ini) for option in OPTIONS}
+        ini = {option.dest: config.getini(option.ini) for option in OPTIONS}
+        if given["report_dir"] is not None:
+            given["report_dir"] = config.invocation_params.dir / given["report_dir"]
+        if ini["report_dir"] is not None:
+            ini["report_dir"] = config.rootpath / ini["report_dir"]
+        try:
+            config.stash[_configuration] = resolve(given, ini=ini)
+        except InputError as error:
+            raise pytest.UsageError(str(error)) from None
+    return config.stash[_configuration]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker and the recorder; refuse bad options and an unwritable report folder before any work."""
+    config.addinivalue_line("markers", "alignprops: a claim, the mutants or the proofs of a theorem")
+    if hasattr(config, "workerinput"):
+        return  # a worker of pytest-xdist sends its results to the controller
+    if any(config.getoption(option.ini) is not None for option in OPTIONS) or config.getini(REPORT_DIR.ini):
+        folder = configuration_of(config).report_dir
+    else:
+        folder = None  # nothing is asked for: leave the rest unread
+    if folder is not None:
+        _require_writable(folder)
+    config.pluginmanager.register(Recorder(config, folder), "alignprops-recorder")
+
+
+def _require_writable(folder: Path) -> None:
+    from alignprops._errors import InputError
+    from alignprops.report.json_report import require_writable
+
+    try:
+        require_writable(folder)
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+# --- collection -------------------------------------------------------------------------------------------------
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Collect the theorem files of installed suites, whatever their names; pytest itself takes care of the others."""
+    if file_path.suffix != ".py" or b"alignprops" not in file_path.read_bytes():
+        return None
+    if parent.session.isinitpath(file_path) or _is_test_file(file_path, parent.config):
+        return None
+    if not any(file_path.is_relative_to(folder) for folder in _suite_folders(parent.config)):
+        return None
+    module: pytest.Module = pytest.Module.from_parent(parent, path=file_path)
+    return module
+
+
+def _is_test_file(file_path: Path, config: pytest.Config) -> bool:
+    """Whether pytest collects the file by its name (the ini option `python_files`)."""
+    patterns: list[str] = config.getini("python_files")
+    return any(
+        fnmatch(str(file_path), f"*/{pattern}") if "/" in pattern else fnmatch(file_path.name, pattern)
+        for pattern in patterns
+    )
+
+
+def _suite_folders(config: pytest.Config) -> tuple[Path, ...]:
+    if _folders not in config.stash:
+        from alignprops.installed import installed_suites
+
+        suites = installed_suites()
+        for suite in suites:
+            if suite.package not in sys.modules:
+                pytest.register_assert_rewrite(suite.package)
+        config.stash[_folders] = tuple(suite.folder for suite in suites if suite.folder and not suite.problem)
+    return config.stash[_folders]
+
+
+def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: Any) -> Any:
+    """Turn a theorem into its collector, in the module that declares it."""
+    theorem_module = sys.modules.get("alignprops.theorem")
+    if theorem_module is None or type(obj) is not theorem_module.Theorem:
+        return None
+    from alignprops.claim_items import collect_theorem
+
+    return collect_theorem(collector, name, obj)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the theorems that `--alignprops-theorems` does not match."""
+    claim_items = sys.modules.get("alignprops.claim_items")
+    if claim_items is None:
+        return
+    globs = configuration_of(config).theorems
+    if not globs:
+        return
+    ours = [item for item in items if isinstance(item, claim_items.TheoremItem)]
+    dropped = {item for item in ours if not any(fnmatch(item.theorem.id, glob) for glob in globs)}
+    if dropped:
+        config.hook.pytest_deselected(items=list(dropped))
+        items[:] = [item for item in items if item not in dropped]
+
+
+# --- results ----------------------------------------------------------------------------------------------------
+
+
+class Recorder:
+    """Keeps the results that come in on reports, from this process or from the workers of pytest-xdist."""
+
+    def __init__(self, config: pytest.Config, folder: Path | None) -> None:
+        self.config = config
+        self.folder = folder
+        self.started = time.time()
+        self.results: list[dict[str, Any]] = []
+        self.report: dict[str, Any] | None = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        result = getattr(report, "alignprops", None)
+        if result is not None:
+            self.results.append(result)
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Assemble the report; also after an interruption, with the results so far."""
+        if not self.results and self.folder is None:
+            return
+        from alignprops.report.json_report import assemble, describe_run, write
+
+        status = pytest.ExitCode(exitstatus).name.lower() if exitstatus in set(pytest.ExitCode) else str(exitstatus)
+        run = describe_run(configuration_of(self.config), self.started, status)
+        self.report = assemble(run, self.results)
+        if self.folder is not None:
+            write(self.report, self.folder)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self.results or self.report is None:
+            return
+        from alignprops.report.terminal import summary
+
+        terminalreporter.section("alignprops", blue=True)
+        table = self.config.get_verbosity() >= 0
+        markup = terminalreporter.hasmarkup
+        width = terminalreporter._tw.fullwidth  # the width of what is written around it
+        terminalreporter.write(summary(self.report, table=table, colour=markup, width=width))
+        if self.folder is not None:
+            terminalreporter.write_line(f"report: {self.folder / 'report.json'}")

@@ -1,0 +1,124 @@
+"""What a run found, for a person at a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+STYLES = {
+    "error": "bold red",
+    "refuted": "bold red",
+    "vacuous": "red",
+    "inconclusive": "yellow",
+    "held": "green",
+    "proved": "bold green",
+    "not-applicable": "dim",
+}
+
+
+def rendered(*parts: RenderableType, colour: bool, width: int) -> str:
+    """Return rich renderables as text, with terminal codes if `colour`."""
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=colour,
+        no_color=not colour,
+        highlight=False,
+        legacy_windows=False,
+    )
+    for part in parts:
+        console.print(part)
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return "\n".join(line.rstrip() for line in file.getvalue().split("\n"))
+
+
+def summary(report: Mapping[str, Any], *, table: bool, colour: bool, width: int) -> str:
+    """The table of claims (if `table`) and the counts with their denominators."""
+    counted = Text("\n".join(counts(report)))
+    parts: list[RenderableType] = [claims_table(report), "", counted] if table else [counted]
+    return rendered(*parts, colour=colour, width=width)
+
+
+def counts(report: Mapping[str, Any]) -> list[str]:
+    """Lines such as `26 theorems, 26 claims: 15 held, 11 proved`, and what they were obtained with."""
+    totals, run = report["totals"], report["run"]
+    claims = {verdict: totals["claims"][verdict] for verdict in STYLES if verdict in totals["claims"]}
+    told = ", ".join(f"{count} {verdict}" for verdict, count in claims.items())
+    lines = [f"{_plural(totals['theorems'], 'theorem')}, {_plural(totals['claims']['of'], 'claim')}"]
+    lines[0] += f": {told}" if told else ""
+    mutants, proofs = totals["mutants"], totals["proofs"]
+    lines.append(
+        f"mutants {mutants['killed']}/{mutants['of']} killed, proofs {proofs['proved']}/{proofs['of']} decided"
+    )
+    examples = run["configuration"]["max_examples"]["value"]
+    lines.append(f"profile {run['profile']}: {_plural(examples, 'example')} a claim, seed {run['seed']}")
+    return lines
+
+
+def claims_table(report: Mapping[str, Any]) -> Table:
+    """One row a claim; `effective` counts the inputs that met the premises, `tight` the largest ratio of the sides."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="underline")
+    table.add_column("claim", overflow="fold")
+    for name in ("verdict", "effective", "tight", "mutants", "proofs"):
+        table.add_column(name, no_wrap=True, justify="left" if name == "verdict" else "right")
+    family = None
+    for theorem in report["theorems"]:
+        first, _, rest = theorem["id"].partition(".")
+        if first != family:
+            family = first
+            table.add_row(Text(family, style="bold"))
+        for row in _rows(theorem, [claim for claim in report["claims"] if claim["theorem"] == theorem["id"]], rest):
+            table.add_row(*row)
+    return table
+
+
+def _rows(theorem: Mapping[str, Any], claims: list[Mapping[str, Any]], name: str) -> Iterable[list[RenderableType]]:
+    mutants, proofs = _share(theorem["mutants"], "killed", True), _share(theorem["proofs"], "status", "proved")
+    if not claims:
+        verdict = theorem["verdicts"].get("proofs", theorem["verdicts"].get("mutants", ""))
+        yield [f" {name}", _styled(verdict), "", "", mutants, proofs]
+    for index, claim in enumerate(claims):
+        sampled = claim["evidence"].get("sampled", {})
+        tightness = sampled.get("tightness")
+        yield [
+            f" {name}::{claim['subject']}",
+            _styled(claim["verdict"]),
+            f"{sampled['effective']}/{sampled['examples']}" if sampled else "",
+            "" if tightness is None else f"{tightness:.3f}",
+            mutants if index == 0 else "",
+            proofs if index == 0 else "",
+        ]
+
+
+def _share(parts: list[Mapping[str, Any]], key: str, wanted: object) -> str:
+    return f"{sum(part[key] == wanted for part in parts)}/{len(parts)}" if parts else ""
+
+
+def _styled(verdict: str) -> Text:
+    return Text(verdict, style=STYLES.get(verdict, ""))
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def for_stdout(*parts: RenderableType) -> str:
+    """Rich renderables as text for standard output: colours and its width only if it is a terminal."""
+    console = Console()
+    return rendered(*parts, colour=console.is_terminal and not console.no_color, width=console.width)
+
+
+def can_show(signs: str) -> bool:
+    """Whether standard output has these signs in its encoding."""
+    try:
+        signs.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
