@@ -1,0 +1,1 @@
+"""Side-by-side ratios: the table of performance targets."""
