@@ -21,7 +21,7 @@ from alignprops.pytest_plugin import configuration_of
 from alignprops.report.statement import describe
 from alignprops.results import Verdict
 from alignprops.subjects import Subject, parse_subject, references_for
-from alignprops.theorem import Theorem
+from alignprops.theorems import Theorem
 
 _seen = pytest.StashKey[dict[str, tuple[str, str]]]()
 
@@ -222,4 +222,5 @@ class ResultsOnReports:
 def _broken_off(item: TheoremItem, call: pytest.CallInfo[None]) -> dict[str, Any]:
     """The result of an item that an exception ended (a defect of alignprops, a time-out plugin, a debugger)."""
     reason = call.excinfo.exconly() if call.excinfo else "no result"
-    return {"theorem": item.theorem.id, "subject": item.name, "verdict": "error", "reason": reason}
+    seconds = round(call.duration, 4)
+    return {"theorem": item.theorem.id, "subject": item.name, "verdict": "error", "reason": reason, "seconds": seconds}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _configuration: pytest.StashKey[Configuration] = pytest.StashKey()
 _folders = pytest.StashKey[tuple[Path, ...]]()
+_problems = pytest.StashKey[tuple[str, ...]]()
 
 
 # --- options ----------------------------------------------------------------------------------------------------
@@ -119,12 +120,13 @@ def _suite_folders(config: pytest.Config) -> tuple[Path, ...]:
             if suite.package not in sys.modules:
                 pytest.register_assert_rewrite(suite.package)
         config.stash[_folders] = tuple(suite.folder for suite in suites if suite.folder and not suite.problem)
+        config.stash[_problems] = tuple(f"suite {suite.name}: {suite.problem}" for suite in suites if suite.problem)
     return config.stash[_folders]
 
 
 def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: Any) -> Any:
     """Turn a theorem into its collector, in the module that declares it."""
-    theorem_module = sys.modules.get("alignprops.theorem")
+    theorem_module = sys.modules.get("alignprops.theorems")
     if theorem_module is None or type(obj) is not theorem_module.Theorem:
         return None
     from alignprops.claim_items import collect_theorem
@@ -178,14 +180,20 @@ class Recorder:
             write(self.report, self.folder)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self.results or self.report is None:
-            return
+        """Print the claims with their counts, and what is wrong with suites that were met; nothing if there is none."""
+        problems = self.config.stash.get(_problems, ())
+        if self.results or problems:
+            terminalreporter.section("alignprops", blue=True)
+        if self.results and self.report is not None:
+            terminalreporter.write(self._summary(terminalreporter.hasmarkup))
+        if self.results and self.folder is not None:
+            terminalreporter.write_line(f"report: {self.folder / 'report.json'}")
+        for problem in problems:
+            terminalreporter.write_line(problem, red=True)
+
+    def _summary(self, colour: bool) -> str:
         from alignprops.report.terminal import summary
 
-        terminalreporter.section("alignprops", blue=True)
-        table = self.config.get_verbosity() >= 0
-        markup = terminalreporter.hasmarkup
-        width = terminalreporter._tw.fullwidth  # the width of what is written around it
-        terminalreporter.write(summary(self.report, table=table, colour=markup, width=width))
-        if self.folder is not None:
-            terminalreporter.write_line(f"report: {self.folder / 'report.json'}")
+        assert self.report is not None
+        width = self.config.get_terminal_writer().fullwidth
+        return summary(self.report, table=self.config.get_verbosity() >= 0, colour=colour, width=width)
