@@ -1,0 +1,164 @@
+"""What the theory predicts for a preference set, from the data alone: no training run.
+
+Every figure is one of the expressions of bounds.py, the very ones that the theorems state, evaluated on the
+statistics of a `HeadProblem`. A bound whose premise on the step size fails is NaN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from alignprops._errors import InputError
+from alignprops.dynamics import bounds
+from alignprops.dynamics.comparators import certified_loss
+from alignprops.dynamics.linear_algebra import norm
+from alignprops.dynamics.notation import beta, curvature, curvature_along_shift, eta, mean_shift, t
+from alignprops.dynamics.problem import HeadProblem
+
+Floats = NDArray[np.float64]
+_SYMBOLS = (eta, beta, t, mean_shift, curvature, curvature_along_shift)
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Predictions for t = 1 … steps; arrays are (steps,)."""
+
+    t: NDArray[np.int64]
+    #: Premises (S) η ≤ 2/(β²λ) and (S4) η ≤ 4/(β²λ).
+    small_step: bool
+    stable_step: bool
+    #: ‖∇_W L(W_0)‖_F.
+    initial_update_rate: float
+    #: ‖W_t − W_0‖_F lies between; the upper bound needs (S4), the lower (S).
+    head_change_low: Floats
+    head_change_high: Floats
+    #: cos∠(u_t, z̄) is at least this, under (S).
+    cosine_low: Floats
+    #: L(u_t) lies between; the lower bound needs (S4), the upper (S).
+    loss_low: Floats
+    loss_high: Floats
+    #: Accuracy after one step, and ‖z̄‖²/ρ, which it is not below. Any step size.
+    first_step_accuracy: float
+    first_step_accuracy_bound: float
+    #: acc(u_t) is at least this, under (S): 1 less the smallest upper bound on the loss over log 2.
+    accuracy_certificate: Floats
+
+
+def predict(problem: HeadProblem) -> Predictions:
+    """Evaluate the theory on the data of `problem`, for its η, β and number of steps."""
+    steps = np.arange(1, problem.steps + 1)
+    strength = problem.eta * problem.beta**2 * _number(problem.curvature)
+    small, stable = strength <= 2, strength <= 4
+    loss_high = certified_loss(problem, steps).value
+    for drop in (bounds.drop_low, bounds.comparator_drop):
+        loss_high = np.minimum(loss_high, np.log(2) - evaluate(drop, problem))
+    return Predictions(
+        t=steps,
+        small_step=bool(small),
+        stable_step=bool(stable),
+        initial_update_rate=float(evaluate(bounds.initial_rate, problem)[0]),
+        head_change_low=_given(small, evaluate(bounds.slowest_growth, problem)),
+        head_change_high=_given(stable, evaluate(bounds.linear_growth, problem)),
+        cosine_low=_given(small, _cosine_low(problem)),
+        loss_low=_given(stable, np.maximum(np.log(2) - evaluate(bounds.drop_high, problem), 0)),
+        loss_high=_given(small, loss_high),
+        first_step_accuracy=first_step_accuracy(problem),
+        first_step_accuracy_bound=first_step_accuracy_bound(problem),
+        accuracy_certificate=_given(small, np.clip(1 - loss_high / np.log(2), 0, 1)),
+    )
+
+
+def evaluate(expression: sp.Expr, problem: HeadProblem) -> Floats:
+    """An expression of bounds.py in the symbols of the Setting, at t = 1 … steps, (steps,) float64."""
+    steps = np.arange(1, problem.steps + 1, dtype=np.float64)
+    statistics = (problem.mean_shift, problem.curvature, problem.curvature_along_shift)
+    values = _compiled(expression)(problem.eta, problem.beta, steps, *(_number(value) for value in statistics))
+    return np.broadcast_to(np.asarray(values, dtype=np.float64), steps.shape)
+
+
+def first_step_accuracy(problem: HeadProblem) -> float:
+    """Share of samples with ⟨z̄, z_i⟩ > 0: the accuracy after one step of any size; ties are errors."""
+    heights = problem.z @ problem.shift
+    # A height within the rounding of ⟨z̄, z_i⟩ is a tie.
+    slack = 1e-12 * np.abs(heights).max(initial=0)
+    return float(problem.weights @ (heights > slack))
+
+
+def first_step_accuracy_bound(problem: HeadProblem) -> float:
+    """‖z̄‖²/ρ, which the accuracy after one step is not below; 0 if z̄ = 0."""  # LD-7
+    along = _number(problem.curvature_along_shift)
+    return min(_number(problem.mean_shift) ** 2 / along, 1.0) if along > 0 else 0.0
+
+
+def priority_level(problem: HeadProblem) -> Floats:
+    """⟨z̄, z̄_k⟩/‖z̄‖ of every behaviour, (K,): the first step's mean margins are in this order; NaN if z̄ = 0."""
+    size = _number(problem.mean_shift)
+    if size == 0:
+        return np.full(problem.behaviour_count, np.nan)
+    return np.asarray(problem.alignments.value / size)  # LD-10
+
+
+def priority_horizon(problem: HeadProblem, first: int, second: int) -> float:
+    """The largest t up to which `first`'s mean margin certainly exceeds `second`'s; 0 if never, inf if for ever.
+
+    Needs premise (S) or (S_t), which is not checked here.
+    """
+    gap = problem.behaviour_shifts[_known(problem, first)] - problem.behaviour_shifts[_known(problem, second)]
+    lead = float(problem.shift @ gap)
+    if lead <= 0:
+        return 0.0
+    bend = problem.eta * problem.beta**2 / 4 * _number(problem.mean_shift_curvature_norm)
+    bend *= _number(problem.curvature_norm(gap))
+    if bend == 0:
+        return float("inf")
+    return float(np.ceil(lead / bend))  # the largest integer t with (t − 1)·bend < lead, LD-11
+
+
+def normalised_priority_gap(problem: HeadProblem, first: int, second: int) -> float:
+    """(⟨d̄, d_1⟩ − ⟨d̄, d_2⟩)/(‖d̄‖·max(‖d_1‖, ‖d_2‖)) ∈ (−2, 2) with d_k = Δ_k, d̄ = (d_1 + d_2)/2; NaN at d̄ = 0.
+
+    The gap of the released analysis of Im & Li; NaN too if a class of either behaviour is empty.
+    """
+    one, other = (_class_difference(problem, _known(problem, k)) for k in (first, second))
+    middle = (one + other) / 2
+    scale = float(norm(middle)) * max(float(norm(one)), float(norm(other)))
+    return float(middle @ (one - other)) / scale if scale > 0 else float("nan")  # LD-10
+
+
+def _class_difference(problem: HeadProblem, k: int) -> Floats:
+    means = []
+    for sign in (1, -1):
+        where = (problem.behaviours == k) & (problem.signs == sign)
+        means.append(problem.mean(problem.features, where) if where.any() else np.full(problem.d, np.nan))
+    return np.asarray(means[0] - means[1])  # Δ_k = μ_+ − μ_-
+
+
+def _cosine_low(problem: HeadProblem) -> Floats:
+    turn = evaluate(bounds.turning_ratio, problem)
+    angle = np.sqrt(np.maximum(1 - turn**2, 0))
+    return np.maximum(np.where(turn < 1, angle, -1.0), evaluate(bounds.certain_share, problem)).clip(-1, 1)  # LD-5c
+
+
+@lru_cache(maxsize=64)
+def _compiled(expression: sp.Expr) -> Any:
+    return sp.lambdify(_SYMBOLS, expression, modules="numpy")
+
+
+def _number(measured: Any) -> float:
+    return float(measured.value)
+
+
+def _given(premise: bool, values: Floats) -> Floats:
+    return values if premise else np.full_like(values, np.nan)
+
+
+def _known(problem: HeadProblem, k: int) -> int:
+    if not 0 <= k < problem.behaviour_count:
+        raise InputError(f"behaviour {k} was asked for; this problem has behaviours 0 … {problem.behaviour_count - 1}")
+    return k
