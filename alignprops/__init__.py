@@ -19,18 +19,18 @@ _PUBLIC = {
     "InputError": "alignprops._errors",
     "Kind": "alignprops.subjects",
     "ModelError": "alignprops._errors",
-    "Mutant": "alignprops.theorem",
+    "Mutant": "alignprops.theorems",
     "NotApplicable": "alignprops.subjects",
     "Outcomes": "alignprops.evidence.outcomes",
-    "Ref": "alignprops.theorem",
+    "Ref": "alignprops.theorems",
     "Result": "alignprops.results",
-    "Rounding": "alignprops.theorem",
+    "Rounding": "alignprops.theorems",
     "Settings": "alignprops.settings",
     "Subject": "alignprops.subjects",
-    "Theorem": "alignprops.theorem",
+    "Theorem": "alignprops.theorems",
     "TheoremError": "alignprops._errors",
-    "Tight": "alignprops.theorem",
-    "Under": "alignprops.theorem",
+    "Tight": "alignprops.theorems",
+    "Under": "alignprops.theorems",
     "UnknownNameError": "alignprops._errors",
     "Verdict": "alignprops.results",
     "bounded": "alignprops.measured",
@@ -38,7 +38,7 @@ _PUBLIC = {
     "find_theorem": "alignprops.registry",
     "find_theorems": "alignprops.registry",
     "register_kind": "alignprops.subjects",
-    "theorem": "alignprops.theorem",
+    "theorem": "alignprops.theorems",
 }
 
 __all__ = sorted([*_PUBLIC, "__version__"])  # noqa: PLE0605  # a list, computed from the table
@@ -64,13 +64,13 @@ if TYPE_CHECKING:
     from alignprops.subjects import NotApplicable as NotApplicable
     from alignprops.subjects import Subject as Subject
     from alignprops.subjects import register_kind as register_kind
-    from alignprops.theorem import Mutant as Mutant
-    from alignprops.theorem import Ref as Ref
-    from alignprops.theorem import Rounding as Rounding
-    from alignprops.theorem import Theorem as Theorem
-    from alignprops.theorem import Tight as Tight
-    from alignprops.theorem import Under as Under
-    from alignprops.theorem import theorem as theorem
+    from alignprops.theorems import Mutant as Mutant
+    from alignprops.theorems import Ref as Ref
+    from alignprops.theorems import Rounding as Rounding
+    from alignprops.theorems import Theorem as Theorem
+    from alignprops.theorems import Tight as Tight
+    from alignprops.theorems import Under as Under
+    from alignprops.theorems import theorem as theorem
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,7 @@ from alignprops.evidence.symbolic import Ruling, rule
 from alignprops.results import MutantsResult, ProofsResult, Result, Verdict
 from alignprops.settings import Settings
 from alignprops.subjects import NotApplicable, Subject, references_for
-from alignprops.theorem import Theorem
+from alignprops.theorems import Theorem
 from alignprops.witness import Witness
 
 
@@ -97,10 +97,11 @@ def _sampled_verdict(theorem: Theorem, tally: Tally) -> tuple[Verdict, str]:
 
 def _blunt(theorem: Theorem, tally: Tally) -> str | None:
     """What is wrong if a bound that is declared sharp did not get as close as declared."""
-    wanted = max((tight.at_least for tight in theorem.tight.values()), default=None)
-    if wanted is None or (tally.tightness is not None and tally.tightness >= wanted):
-        return None
-    return f"the bound is declared sharp to a ratio of {wanted}, but the largest ratio seen is {tally.tightness}"
+    for name, tight in theorem.tight.items():
+        seen = tally.tightness.get(tight.of, 0.0)
+        if seen < tight.at_least:
+            return f"{tight.of!r} is declared sharp at {name!r} to a ratio of {tight.at_least}; the largest seen is {seen}"
+    return None
 
 
 def _with_proofs(theorem: Theorem, reason: str) -> tuple[Verdict, str, dict[str, Any]]:

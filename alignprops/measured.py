@@ -23,6 +23,10 @@ class Bounded:
     value: NDArray[np.float64]
     error: NDArray[np.float64]
 
+    def __getitem__(self, index: Any) -> Bounded:
+        """The part of values and errors at `index`."""
+        return Bounded(np.asarray(self.value[index]), np.asarray(self.error[index]))
+
 
 def is_exact(value: Any) -> bool:
     """Whether `value` belongs to the world of balls: an `arb`, or an object array of them."""

@@ -12,7 +12,7 @@ from types import ModuleType
 
 from alignprops._errors import InputError, TheoremError, UnknownNameError
 from alignprops.installed import InstalledSuite, installed_suites
-from alignprops.theorem import Theorem
+from alignprops.theorems import Theorem
 
 
 @dataclass(frozen=True, slots=True)

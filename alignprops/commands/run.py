@@ -17,7 +17,7 @@ from alignprops.ini_file import read_ini
 from alignprops.options import OPTIONS
 from alignprops.registry import find_theorems, load_suites
 from alignprops.report.json_report import require_writable
-from alignprops.theorem import Theorem
+from alignprops.theorems import Theorem
 
 DEFAULT_REPORT_DIR = "alignprops-report"
 

@@ -15,7 +15,7 @@ from alignprops.commands.options import add_json, emit
 from alignprops.registry import find_theorem
 from alignprops.report.statement import describe_in_full
 from alignprops.report.terminal import can_show, for_stdout
-from alignprops.theorem import Theorem, mutant_given, mutant_states
+from alignprops.theorems import Theorem, mutant_given, mutant_states
 
 #: Wider formulas are printed on one line, as text.
 WIDEST = 74

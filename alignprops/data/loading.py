@@ -103,14 +103,10 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def _refuse_insufficient(
-    statements: list[Statement], path: Path, file_format: FileFormat, *, cut: bool
-) -> None:
+def _refuse_insufficient(statements: list[Statement], path: Path, file_format: FileFormat, *, cut: bool) -> None:
     advice = "; raise max statements" if cut else ""
     if len(statements) == 1:
-        raise DataError(
-            f"{path}:{statements[0].line}: the only statement of its behaviour; at least 2 are needed"
-        )
+        raise DataError(f"{path}:{statements[0].line}: the only statement of its behaviour; at least 2 are needed")
     if file_format == "persona" and len({statement.chosen for statement in statements}) == 1:
         raise DataError(
             f"{path}: all {len(statements)} statements have one label ({statements[0].chosen!r}), "

@@ -80,9 +80,7 @@ def _pair(record: Record, where: str, line: int) -> Statement:
 def _texts(record: Record, keys: tuple[str, ...], where: str) -> tuple[str, ...]:
     missing = [key for key in keys if key not in record]
     if missing:
-        raise DataError(
-            f"{where}: missing {', '.join(map(repr, missing))}; expected the keys {', '.join(keys)}"
-        )
+        raise DataError(f"{where}: missing {', '.join(map(repr, missing))}; expected the keys {', '.join(keys)}")
     return tuple(_text(record[key], key, where) for key in keys)
 
 

@@ -14,7 +14,7 @@ Two families of attributes, never mixed:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -86,6 +86,10 @@ class HeadProblem:
             raise InputError(f"steps is {steps!r}; expected an integer of at least 1")
         return cls(rows, labels, many, kinds, float(eta), float(beta), int(steps))
 
+    def with_steps(self, steps: int) -> HeadProblem:
+        """The same problem, run for another number of steps."""
+        return replace(self, steps=steps)
+
     # --- raw ----------------------------------------------------------------------------------------------
 
     @property
@@ -102,6 +106,11 @@ class HeadProblem:
     def d(self) -> int:
         """Dimension of the features."""
         return int(self.features.shape[1])
+
+    @property
+    def t(self) -> NDArray[np.int64]:
+        """Step numbers 1 … steps."""
+        return np.arange(1, self.steps + 1)
 
     @cached_property
     def total(self) -> int:
@@ -226,6 +235,46 @@ class HeadProblem:
         if self.exact:
             return value
         return bounded(value, error + np.sqrt(self.curvature_upper) * rounding)
+
+    @cached_property
+    def drift_ratio(self) -> Any:
+        """‖Mz̄‖/‖z̄‖ (0 if z̄ = 0): what bends the run of a quadratic loss."""
+        heights = self.z @ self.shift
+        pushed = norm((self.weights * heights) @ self.z)
+        size = norm(self.shift)
+        if self.exact:
+            return pushed / size if size > 0 else size * 0
+        if size == 0:
+            return bounded(0.0, 0.0)
+        # Mz̄/‖z̄‖ moves by at most λ·2‖slip‖/‖z̄‖; its sums round n + d + 6 times at size mean‖z_i‖².
+        spread = float(self.weights @ self.row_norms**2)
+        wander = 2 * self.curvature_upper * self.shift_rounding / float(size)
+        return bounded(pushed / size, wander + (self.n + self.d + 6) * EPS * spread)
+
+    @cached_property
+    def probes(self) -> NDArray[Any]:
+        """Directions in which a run is observed: the samples z_i and the axes, raw, (n + d, d)."""
+        axes = np.eye(self.d, dtype=np.int64)
+        if self.exact:
+            return np.concatenate([self.z, as_exact(axes) * (self.features[0, 0] * 0 + 1)])
+        return np.concatenate([self.z, axes])
+
+    def curvature_norms(self, vs: NDArray[Any]) -> Any:
+        """|v|_M of every row of vs (k, d), taken as exact: (k,)."""
+        heights = vs @ self.z.T  # (k, n)
+        values = square_root((heights * heights) @ self.weights)
+        if self.exact:
+            return values
+        spread = np.sqrt(self.weights @ self.row_norms**2) * norm(vs)
+        return bounded(values, (self.d + 2) * EPS * spread + (self.n + 4) * EPS * values)
+
+    def shift_along(self, vs: NDArray[Any]) -> Any:
+        """⟨z̄, v⟩ for every row of vs (k, d), taken as exact: (k,)."""
+        values = vs @ self.shift
+        if self.exact:
+            return values
+        sizes = norm(vs)
+        return bounded(values, sizes * (self.shift_rounding + (self.d + 2) * EPS * float(norm(self.shift))))
 
     @cached_property
     def mean_shift_curvature_norm(self) -> Any:

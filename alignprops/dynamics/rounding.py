@@ -68,20 +68,18 @@ class TrajectoryRounding:
         return np.array(errors)
 
     @cached_property
-    def increments_error(self) -> Floats:
-        """Bound on the error of the recomputed increments 2η g(u_t), t = 0 … steps−1."""
-        return self.strength * self.updates_error[:-1] + self.local
+    def differences_error(self) -> Floats:
+        """Bound on the error of u_t − u_{t−1} (it cancels), t = 1 … steps."""
+        errors = self.updates_error
+        return errors[1:] + errors[:-1] + EPS * (self.sizes[1:] + self.sizes[:-1])
 
-    def deviations_error(self, tanhs: Floats, deviations: Floats) -> Floats:
-        """Bound on the error of D_t, accumulated from D_{t+1} = D_t − ηβ mean tanh(m_i/2) z_i, t = 0 … steps.
-
-        2η∇E is (ηβ²λ/2)-Lipschitz; tanh(m/2) is ½-Lipschitz in m; n + 12 roundings at the size of the terms.
-        """
-        n, d, eta, beta = self.problem.n, self.problem.d, self.problem.eta, self.problem.beta
-        drag = np.abs(tanhs) @ (self.problem.weights * self.problem.row_norms)  # (steps,)
-        local = eta * beta * EPS * (beta / 2 * (d + 2) * self.sizes[:-1] * self.mean_square + (n + 12) * drag)
-        adding = EPS * np.linalg.norm(deviations[1:], axis=1)
-        return np.concatenate([[0.0], np.cumsum(self.strength * self.updates_error[:-1] + local + adding)])
+    @cached_property
+    def deviations_error(self) -> Floats:
+        """Bound on the error of D_t = u_t − ηβtz̄ (it cancels): of u_t, of z̄, four roundings at the size of either."""
+        problem = self.problem
+        line = problem.eta * problem.beta * np.arange(len(self.updates))
+        size = float(np.linalg.norm(problem.shift))
+        return self.updates_error + line * (problem.shift_rounding + 4 * EPS * size) + EPS * self.sizes
 
     @cached_property
     def heights_error(self) -> Floats:
@@ -93,7 +91,6 @@ class TrajectoryRounding:
         """Bound on the error of m_i(t), (steps+1, n)."""
         return self.problem.beta * self.heights_error + 2 * EPS * np.abs(self.margins)  # type: ignore[no-any-return]
 
-    def along_error(self, v: Any, rounding: float) -> Floats:
-        """Bound on the error of ⟨u_t, v⟩, (steps+1,), for v within `rounding` of the vector meant."""
-        size = float(np.linalg.norm(v))
+    def along_error(self, size: float, rounding: float = 0.0) -> Floats:
+        """Bound on the error of ⟨u_t, v⟩, (steps+1,), for ‖v‖ = `size`, v within `rounding` of the vector meant."""
         return self.updates_error * (size + rounding) + self.sizes * (rounding + (self.problem.d + 2) * EPS * size)

@@ -63,10 +63,8 @@ class HeadRun:
 
     @cached_property
     def step_change(self) -> Any:
-        """‖W_t − W_{t−1}‖_F = √2·η‖g(u_{t−1})‖, recomputed from u_{t−1}: a difference of updates would cancel."""
-        problem = self.problem
-        pull = problem.weights * sigmoid.numeric(-self.raw_margins[:-1])  # (steps, n)
-        return self._over_sqrt2(norm(2 * problem.eta * problem.beta * (pull @ problem.z)), "increments_error")
+        """‖W_t − W_{t−1}‖_F, from the trajectory as it is."""
+        return self._over_sqrt2(norm(self.updates[1:] - self.updates[:-1]), "differences_error")
 
     def _over_sqrt2(self, sizes: Any, error: str) -> Any:
         values = sizes / self._sqrt2
@@ -82,12 +80,21 @@ class HeadRun:
         values = self.updates[1:] @ v
         if self.rounding is None:
             return values
-        return bounded(values, self.rounding.along_error(v, rounding)[1:])
+        return bounded(values, self.rounding.along_error(float(norm(v)), rounding)[1:])
 
     @cached_property
     def along_shift(self) -> Any:
         """⟨u_t, z̄⟩."""
         return self.along(self.problem.shift, self.problem.shift_rounding)
+
+    def along_each(self, vs: NDArray[Any]) -> Any:
+        """⟨u_t, v⟩ for every row of vs (k, d), taken as exact: (steps, k)."""
+        values = self.updates[1:] @ vs.T
+        if self.rounding is None:
+            return values
+        sizes = norm(vs)
+        errors = [self.rounding.along_error(size) for size in sizes]
+        return bounded(values, np.stack(errors, axis=1)[1:])
 
     @cached_property
     def cosine(self) -> Any:
@@ -106,24 +113,49 @@ class HeadRun:
 
     @cached_property
     def deviation(self) -> Any:
-        """‖u_t − ηβ t z̄‖, accumulated as D_{t+1} = D_t − ηβ mean tanh(m_i/2) z_i, which does not cancel."""  # LD-2
-        deviations = self.deviation_vectors
-        sizes = norm(deviations[1:])
+        """‖D_t‖ = ‖u_t − ηβ t z̄‖, from the trajectory as it is."""  # LD-5
+        sizes = norm(self.deviation_vectors)
         if self.rounding is None:
             return sizes
-        errors = self.rounding.deviations_error(self._tanhs, deviations)[1:]
-        return bounded(sizes, errors + norm_rounding(self.problem.d) * sizes)
+        return bounded(sizes, self.rounding.deviations_error[1:] + norm_rounding(self.problem.d) * sizes)
 
     @cached_property
     def deviation_vectors(self) -> NDArray[Any]:
-        """D_t = u_t − ηβ t z̄, raw, t = 0 … steps: (steps+1, d)."""
+        """D_t, raw, t = 1 … steps: (steps, d)."""
         problem = self.problem
-        drags = problem.eta * problem.beta * ((problem.weights * self._tanhs) @ problem.z)  # (steps, d)
-        return np.concatenate([self.updates[:1], -np.cumsum(drags, axis=0)])
+        return self.updates[1:] - problem.eta * problem.beta * self.t[:, None] * problem.shift  # type: ignore[no-any-return]
+
+    def deviation_along(self, v: NDArray[Any], rounding: float = 0.0) -> Any:
+        """⟨D_t, v⟩ for a raw v (d,); `rounding` bounds ‖v − the vector meant‖."""
+        values = self.deviation_vectors @ v
+        if self.rounding is None:
+            return values
+        size = float(norm(v))
+        errors = self.rounding.deviations_error[1:] * (size + rounding)
+        slips = norm(self.deviation_vectors) * (rounding + (self.problem.d + 2) * EPS * size)
+        return bounded(values, errors + slips)
 
     @cached_property
-    def _tanhs(self) -> Any:
-        return np.tanh(self.raw_margins[:-1] / 2)
+    def shortfall(self) -> Any:
+        """ηβt‖z̄‖² − ⟨u_t, z̄⟩ = −⟨D_t, z̄⟩."""  # LD-5
+        value = self.deviation_along(self.problem.shift, self.problem.shift_rounding)
+        return -value if self.rounding is None else bounded(-value.value, value.error)
+
+    @cached_property
+    def straight_energy(self) -> Any:
+        """Σ_{s<t} mean log cosh(ηβ²s⟨z̄,z_i⟩/2): what the straight line costs, from the data alone."""  # LD-5d
+        problem = self.problem
+        heights = problem.z @ problem.shift  # (n,)
+        strength = problem.eta * problem.beta * problem.beta
+        halves = strength * (self.t - 1)[:, None] * heights / 2  # (steps, n)
+        terms = log_cosh.numeric(halves) @ problem.weights
+        sums = np.cumsum(terms)
+        if self.rounding is None:
+            return sums
+        # log cosh is 1-Lipschitz; the heights are off by ‖z_i‖·(‖slip‖ + (d + 6) roundings at ‖z̄‖).
+        slip = problem.shift_rounding + (problem.d + 6) * EPS * float(norm(problem.shift))
+        errors = strength * (self.t - 1) / 2 * float(problem.weights @ problem.row_norms) * slip
+        return bounded(sums, np.cumsum(errors) + (problem.n + len(self.updates) + 8) * EPS * sums)
 
     # --- loss and accuracy --------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from sympy.core.relational import Relational
 from alignprops.evidence.outcomes import Outcomes
 from alignprops.evidence.reading import NonFinite, measure
 from alignprops.expressions import as_balls, exact
-from alignprops.theorem import Theorem
+from alignprops.theorems import Theorem
 
 PRECISIONS = (64, 128, 256, 512, 1024)
 

@@ -15,7 +15,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.strategies import SearchStrategy
 
-from alignprops.theorem import Theorem
+from alignprops.theorems import Theorem
 
 #: The versions on which generated inputs may depend.
 VERSIONS = tuple(f"{name} {version(name)}" for name in ("alignprops", "hypothesis", "numpy"))

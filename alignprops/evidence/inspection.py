@@ -14,7 +14,7 @@ from alignprops.evidence.exact import Judgement, adjudicate
 from alignprops.evidence.outcomes import Outcomes
 from alignprops.evidence.reading import Reading, read
 from alignprops.expressions import as_rounded
-from alignprops.theorem import Theorem
+from alignprops.theorems import Theorem
 
 
 @dataclass(frozen=True, slots=True)

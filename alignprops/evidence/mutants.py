@@ -10,7 +10,7 @@ from alignprops.evidence.generation import drive, explicit_instances, seeded_gen
 from alignprops.evidence.inspection import Inspector
 from alignprops.evidence.reading import measure
 from alignprops.settings import Settings
-from alignprops.theorem import Mutant, Theorem, mutant_given, mutant_states
+from alignprops.theorems import Mutant, Theorem, mutant_given, mutant_states
 
 
 class _AllDead(Exception):

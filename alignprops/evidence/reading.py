@@ -17,7 +17,7 @@ from sympy.core.relational import Relational
 from alignprops._errors import TheoremError
 from alignprops.evidence.outcomes import Outcomes
 from alignprops.expressions import Rounded, as_rounded, rounded
-from alignprops.theorem import Theorem
+from alignprops.theorems import Theorem
 
 
 class NonFinite(TheoremError):
@@ -90,9 +90,9 @@ class Reading:
     def slack(self) -> float:
         return min((sides.slack() for sides in self.sides), default=float("inf"))
 
-    def tightness(self) -> float | None:
-        ratios = [ratio for sides in self.sides if (ratio := sides.tightness()) is not None]
-        return max(ratios, default=None)
+    def tightness(self) -> dict[str, float]:
+        """The largest ratio of the sides seen, for each bound."""
+        return {sides.name: ratio for sides in self.sides if (ratio := sides.tightness()) is not None}
 
 
 def measure(theorem: Theorem, subject: Any, instance: Any) -> dict[sp.Symbol, Any]:
@@ -166,20 +166,19 @@ def _sides(name: str, relation: Relational, values: Mapping[sp.Symbol, Rounded],
     with np.errstate(all="ignore"):
         difference = large.value - small.value
         gap = -np.abs(difference) if identity else difference
-        tolerance = small.error + large.error
+        bound = np.asarray(small.error + large.error, dtype=np.float64)
+        tolerance = np.where(np.isnan(bound), np.inf, bound)  # 0 · ∞ on the way: the floats cannot tell
     smalls, larges, gaps, tolerances = (
         np.broadcast_to(np.asarray(part, dtype=np.float64), effective.shape)
         for part in (small.value, large.value, gap, tolerance)
     )
-    _require_finite(name, relation, [smalls, larges, gaps, tolerances], effective)
+    _require_finite(name, relation, [smalls, larges, gaps], effective)
     return Sides(name, relation, smalls, larges, gaps, tolerances, effective)
 
 
 def _require_finite(
     name: str, relation: Relational, arrays: list[NDArray[np.float64]], effective: NDArray[np.bool_]
 ) -> None:
-    for side, array in zip(("smaller side", "larger side", "gap", "tolerance"), arrays, strict=True):
-        # An infinite tolerance is honest: the floats cannot tell, and the balls are asked.
-        bad = np.isnan(array) if side == "tolerance" else ~np.isfinite(array)
-        if np.any(bad & effective):
+    for side, array in zip(("smaller side", "larger side", "gap"), arrays, strict=True):
+        if np.any(~np.isfinite(array) & effective):
             raise NonFinite(f"the {side} of {name!r}, {relation}, is not finite where the premises hold")

@@ -14,7 +14,7 @@ from alignprops.evidence.generation import contiguous, drive, explicit_instances
 from alignprops.evidence.inspection import Finding, Inspector
 from alignprops.evidence.reading import measure
 from alignprops.settings import Settings
-from alignprops.theorem import Theorem
+from alignprops.theorems import Theorem
 
 
 class Refutation(Exception):
@@ -33,7 +33,7 @@ class Tally:
     effective: int = 0
     premises: dict[str, int] = field(default_factory=dict)
     stated: dict[str, int] = field(default_factory=dict)
-    tightness: float | None = None
+    tightness: dict[str, float] = field(default_factory=dict)
     slack: float = float("inf")
     within_rounding: int = 0
     attained: int = 0
@@ -68,9 +68,8 @@ class Tally:
         self.near_miss = min(self.near_miss, slack)
         if finding.tolerance_too_small:
             self.too_small = instance
-        ratio = finding.reading.tightness()
-        if ratio is not None:
-            self.tightness = ratio if self.tightness is None else max(self.tightness, ratio)
+        for name, ratio in finding.reading.tightness().items():
+            self.tightness[name] = max(ratio, self.tightness.get(name, ratio))
 
     def _add_failure(self, finding: Finding, slack: float, instance: Any) -> None:
         score = -max((trial.log_e for trial in finding.trials.values()), default=-slack)
@@ -84,7 +83,7 @@ class Tally:
             "effective": self.effective,
             "premises": {name: {"held": held, "of": self.examples} for name, held in self.premises.items()},
             "statements": dict(self.stated),
-            "tightness": self.tightness,
+            "tightness": max(self.tightness.values(), default=None),
             "slack": self.slack if self.slack < float("inf") else None,
             "within_rounding": self.within_rounding,
             "attained": self.attained,

@@ -20,7 +20,7 @@ from alignprops._errors import TheoremError
 from alignprops.atoms import expand_atoms
 from alignprops.evidence.certificate import Certificate, certify
 from alignprops.expressions import exact
-from alignprops.theorem import Mutant, Proof, Theorem, mutant_states
+from alignprops.theorems import Mutant, Proof, Theorem, mutant_states
 
 #: Random points at which a relation is tried before it is decided, and the precision there.
 POINTS, POINT_BITS = 24, 256

@@ -10,7 +10,7 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from alignprops.installed import installed_suite
-from alignprops.theorem import Theorem, mutant_given, mutant_states
+from alignprops.theorems import Theorem, mutant_given, mutant_states
 
 
 @lru_cache(maxsize=1024)

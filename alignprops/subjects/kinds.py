@@ -9,7 +9,7 @@ from typing import Any
 
 from alignprops._errors import InputError, UnknownNameError
 from alignprops.subjects.subject import Subject
-from alignprops.theorem import Theorem
+from alignprops.theorems import Theorem
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alignprops._errors import InputError
-from alignprops.theorem import RESERVED_SUBJECTS
+from alignprops.theorems import RESERVED_SUBJECTS
 
 if TYPE_CHECKING:
-    from alignprops.theorem import Theorem
+    from alignprops.theorems import Theorem
 
 _ID = re.compile(r"[A-Za-z0-9_.:/-]+")
 

@@ -1,1 +1,11 @@
-"""Learning dynamics of direct preference optimisation in the last layer."""
+"""Learning dynamics of preference training, with explicit constants.
+
+Source: Im & Li 2024, "Understanding the Learning Dynamics of Alignment with Human Feedback" (ICML 2024,
+arXiv:2403.18742).
+
+The paper claims that the distribution of the preference data sets the rate of the model updates (`update_rate`,
+`loss`), that there are guarantees on the training accuracy (`accuracy`, `fresh_samples`), and that optimisation
+prioritises behaviours with higher preference distinguishability (`priority`). It shows that an aligned model is more
+easily misaligned (`two_layers`). `reduction` is what all of it rests on, `symmetries` follow from it, and `any_model`
+says what remains true of a model whose features move.
+"""

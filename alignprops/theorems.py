@@ -79,10 +79,14 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Tight:
-    """An instance on which a bound is claimed to be sharp: the ratio of its sides reaches `at_least` there."""
+    """An instance on which a bound is claimed to be sharp: the ratio of its sides reaches `at_least` there.
+
+    `of` names the relation, where the theorem states several.
+    """
 
     instance: Any
     at_least: float
+    of: str = "statement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,7 @@ def theorem(
     rounding: Rounding,
     given: Mapping[str, Relational] | None = None,
     kind: str = "last-layer",
-    mutants: Mapping[str, Relational | Mutant] | None = None,
+    mutants: Mapping[str, Relational | Mapping[str, Relational] | Mutant] | None = None,
     examples: Mapping[str, Any] | None = None,
     tight: Mapping[str, Tight] | None = None,
     min_effective: int = 10,
@@ -256,7 +260,7 @@ def _split(
     return relations, {name: dict(part.given) for name, part in parts.items() if isinstance(part, Under)}
 
 
-def _as_mutant(mutant: Relational | Mutant) -> Mutant:
+def _as_mutant(mutant: Relational | Mapping[str, Relational] | Mutant) -> Mutant:
     made = mutant if isinstance(mutant, Mutant) else Mutant(states=mutant)
     return made if made.states is None else replace(made, states=_named(made.states))
 
@@ -289,6 +293,9 @@ def _validate(made: Theorem) -> None:
         _require_relations(made.id, f"mutant {name!r}", mutant_states(made, mutant))
         _require_relations(made.id, f"premise of mutant {name!r}", mutant_given(made, mutant))
         _require_difference(made, name, mutant)
+    for name, tight in made.tight.items():
+        if tight.of not in made.states:
+            raise TheoremError(f"{made.id}: tight instance {name!r} is of {tight.of!r}, expected {' or '.join(made.states)}")
     _require_enough_mutants(made)
 
 
@@ -314,8 +321,11 @@ def _require_known_names(made: Theorem, name: str, mutant: Mutant) -> None:
 
 
 def _require_difference(made: Theorem, name: str, mutant: Mutant) -> None:
-    changed = _normals(mutant_states(made, mutant))
-    same_states = changed <= _normals(made.states)
+    honest = _normals(made.states)
+    same_states = all(
+        _normal(relation) == _normal(made.states[key]) if key in made.states else _normal(relation) in honest
+        for key, relation in mutant_states(made, mutant).items()
+    )
     same_given = _normals(mutant_given(made, mutant)) == _normals(made.given)
     if same_states and same_given:
         raise TheoremError(f"{made.id}: mutant {name!r} equals the statement it should break")
