@@ -81,7 +81,7 @@ BEHAVIOURS: tuple[GeneratedBehaviour, ...] = (
     ),
     GeneratedBehaviour(
         "seeks-quiet",
-        0.5,
+        0.45,
         (
             _OPENING,
             Part(
@@ -100,7 +100,7 @@ BEHAVIOURS: tuple[GeneratedBehaviour, ...] = (
     ),
     GeneratedBehaviour(
         "plans-ahead",
-        0.25,
+        0.2,
         (
             _OPENING,
             Part(

@@ -159,9 +159,7 @@ def test_bad_line_is_refused_by_file_and_line(tmp_path: Path, line: str, message
         ([pair("p", "a", "b") | {"prompt": [{"role": "user"}]}], "'prompt' must be text, found a list"),
     ],
 )
-def test_insufficient_or_malformed_file_is_refused(
-    tmp_path: Path, records: list[object], message: str
-) -> None:
+def test_insufficient_or_malformed_file_is_refused(tmp_path: Path, records: list[object], message: str) -> None:
     """One clear message about the whole file."""
     with pytest.raises(DataError, match=message):
         load_preferences(write(tmp_path / "kind.jsonl", *records))
