@@ -130,7 +130,11 @@ def _probe(model: LanguageModel, module: Any) -> tuple[Tensor, Tensor]:
         handle.remove()
     if len(put) != 1 or logits.shape[1] != len(put[0]):
         raise ModelError(f"{model.name}: the output embedding is not what the logits come from")
-    return put[0], logits[0]
+    # Half precision may overflow on its own states: which statement does is told when they are read.
+    finite = torch.isfinite(put[0]).all(dim=1) & torch.isfinite(logits[0]).all(dim=1)
+    if not bool(finite.any()):
+        raise ModelError(f"{model.name}: the logits are NaN or inf in {model.dtype}; try float32")
+    return put[0][finite], logits[0][finite]
 
 
 class LastStates:

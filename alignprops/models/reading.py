@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -88,30 +88,46 @@ def _read_in_batches(
     batching: Batching,
     progress: Progress,
 ) -> Reading:
-    tokens = sum(map(len, sequences))
-    distinct = list(dict.fromkeys(map(tuple, sequences)))
-    probes = _probes(distinct)
-    single = reader.one_at_a_time([distinct[i] for i in probes], no_progress, probes)
-    prefix, note = None, ""
+    """Read equal sequences once, together with others of their length, as far as the model allows."""
+    places: dict[tuple[int, ...], list[int]] = {}
+    for place, sequence in enumerate(sequences):
+        places.setdefault(tuple(sequence), []).append(place)
+    distinct, named = list(places), reader.where
+    reader = replace(reader, where=lambda i: named(places[distinct[i]][0]))
+    used, note, prefix = _choose(reader, distinct, batching)
+    if used == "one-at-a-time":
+        read = reader.one_at_a_time(distinct, progress)
+    else:
+        read = reader.batches(distinct, _by_length(distinct), prefix, batch_size, progress)
+    states = np.empty((len(sequences), read.shape[1]))
+    for state, copies in zip(read, places.values(), strict=True):
+        states[copies] = state
+    shared = 0 if prefix is None else prefix.length
+    return Reading(states, used, note, shared, sum(map(len, sequences)))
+
+
+def _choose(
+    reader: _Reader, sequences: Sequence[tuple[int, ...]], batching: Batching
+) -> tuple[Batching, str, _Prefix | None]:
+    """The fastest way up to the one asked for that gives the values of single sequences, and why not that one."""
+    order = _by_length(sequences)
+    probes = list(dict.fromkeys([order[0], order[len(order) // 2], order[-1]]))
+    single = reader.one_at_a_time([sequences[i] for i in probes], no_progress, probes)
+    note = ""
     if batching == "shared-prefix":
-        prefix, note = reader.shared_prefix(distinct)
-        if prefix is not None and not reader.agrees(single, distinct, probes, prefix):
-            prefix, note = None, "a shared cache gives other values"
-    if prefix is None and not reader.agrees(single, distinct, probes, None):
-        states = reader.one_at_a_time(sequences, progress)
-        return Reading(states, "one-at-a-time", "a batch gives other values", 0, tokens)
-    order = sorted(range(len(distinct)), key=lambda i: -len(distinct[i]))
-    states = reader.batches(distinct, order, prefix, batch_size, progress)
-    position = {sequence: i for i, sequence in enumerate(distinct)}
-    states = states[[position[tuple(sequence)] for sequence in sequences]]
-    used: Batching = "sorted" if prefix is None else "shared-prefix"
-    return Reading(states, used, note, 0 if prefix is None else prefix.length, tokens)
+        prefix, note = reader.shared_prefix(sequences)
+        if prefix is not None:
+            if reader.agrees(single, sequences, probes, prefix):
+                return "shared-prefix", "", prefix
+            note = "a shared cache gives other values"
+    if reader.agrees(single, sequences, probes, None):
+        return "sorted", note, None
+    return "one-at-a-time", "a batch gives other values", None
 
 
-def _probes(sequences: Sequence[Sequence[int]]) -> list[int]:
-    """The positions of the longest, a middle and the shortest sequence."""
-    order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
-    return list(dict.fromkeys([order[0], order[len(order) // 2], order[-1]]))
+def _by_length(sequences: Sequence[Sequence[int]]) -> list[int]:
+    """Positions, longest first: what does not fit into memory fails at once."""
+    return sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
