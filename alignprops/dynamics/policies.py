@@ -8,9 +8,7 @@ initialised from a seed. torch is imported here; this module is imported on use.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import torch
@@ -19,31 +17,14 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, jacrev, jvp
 from torch.nn.functional import logsigmoid
 
+from alignprops.dynamics.policy_problem import Kind, PolicyProblem
 from alignprops.dynamics.problem import HeadProblem
-
-Kind = Literal["table", "network", "transformer"]
-KINDS: tuple[Kind, ...] = ("table", "network", "transformer")
-
-
-@dataclass(frozen=True, eq=False)
-class PolicyProblem:
-    """Prompts (n, P), chosen and rejected responses (n, R) as token ids below `vocabulary`; which policy; η, β, steps."""
-
-    kind: Kind
-    prompts: NDArray[np.int64]
-    chosen: NDArray[np.int64]
-    rejected: NDArray[np.int64]
-    vocabulary: int
-    seed: int
-    eta: float
-    beta: float
-    steps: int
 
 
 class Table(nn.Module):
     """Tabular softmax: a free logit for every (previous token, token)."""
 
-    def __init__(self, vocabulary: int, length: int) -> None:  # noqa: ARG002  # the signature of its siblings
+    def __init__(self, vocabulary: int, length: int) -> None:
         super().__init__()
         self.logits = nn.Parameter(torch.randn(vocabulary, vocabulary, dtype=torch.float64))
 
@@ -57,7 +38,7 @@ class Network(nn.Module):
 
     width, hidden = 6, 10
 
-    def __init__(self, vocabulary: int, length: int) -> None:  # noqa: ARG002  # the signature of its siblings
+    def __init__(self, vocabulary: int, length: int) -> None:
         super().__init__()
         self.embedding = nn.Parameter(torch.randn(vocabulary, self.width, dtype=torch.float64))
         self.first = nn.Linear(2 * self.width, self.hidden, dtype=torch.float64)
@@ -168,7 +149,7 @@ class Policy:
         return self._preference(self.reference).detach()
 
     def _unflatten(self, theta: Tensor) -> dict[str, Tensor]:
-        parts = theta.split([shape.numel() for _, shape in self._shapes])
+        parts = torch.split(theta, [shape.numel() for _, shape in self._shapes])
         return {name: part.view(shape) for (name, shape), part in zip(self._shapes, parts, strict=True)}
 
     # --- first order at θ_ref -----------------------------------------------------------------------------------------
@@ -187,8 +168,8 @@ class Policy:
     @cached_property
     def first_order(self) -> tuple[NDArray[np.float64], float]:
         """dh_j/dη (n,) and dL/dη of an SGD step θ_ref − ηG at η = 0, by forward mode."""
-        _, heights = jvp(self.log_ratio_differences, (self.reference,), (-self.gradient,))
-        _, loss = jvp(self.loss, (self.reference,), (-self.gradient,))
+        heights = jvp(self.log_ratio_differences, (self.reference,), (-self.gradient,))[1]
+        loss = jvp(self.loss, (self.reference,), (-self.gradient,))[1]
         return heights.detach().numpy(), float(loss)
 
     def after_step(self, eta: float) -> tuple[NDArray[np.float64], float]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
+from alignprops.dynamics.policy_problem import KINDS, Kind, PolicyProblem
 from alignprops.strategies.grids import BETAS, Choices, byte_strings, decode
-
-if TYPE_CHECKING:
-    from alignprops.dynamics.policies import PolicyProblem
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 #: SGD step sizes: the first order must be visible, and the linearised model stable, for features of size about 1 to 10.
@@ -20,11 +18,9 @@ RATES = tuple(2.0**-k for k in (6, 4, 8, 10, 14, 20))
 
 @st.composite
 def policy_problems(
-    draw: Draw, *, kinds: tuple[str, ...] = ("table", "network", "transformer"), max_n: int = 4, max_steps: int = 6
+    draw: Draw, *, kinds: tuple[Kind, ...] = KINDS, max_n: int = 4, max_steps: int = 6
 ) -> PolicyProblem:
     """Draw a `PolicyProblem`: n prompts of 1 to 3 tokens, responses of 1 to 3 tokens out of a vocabulary of 4 to 9."""
-    from alignprops.dynamics.policies import PolicyProblem
-
     choices = Choices(draw(byte_strings(10)))
     kind = choices.pick(kinds)
     n, prompt, response = choices.between(1, max_n), choices.between(1, 3), choices.between(1, 3)
