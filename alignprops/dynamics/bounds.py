@@ -1,6 +1,6 @@
-"""The predictions of the theory as sympy expressions: one source for the theorems that state them and the
-functions that evaluate them on data (predictions.py).
+"""The predictions of the theory as sympy expressions.
 
+One source for the theorems that state them and the functions that evaluate them on data (predictions.py).
 Derived in the setting of Im & Li 2024 with explicit constants; the tags LD-n number the statements.
 """
 

@@ -51,7 +51,7 @@ def best_multiples(problem: HeadProblem, t: NDArray[np.int64]) -> NDArray[np.flo
         return np.zeros(len(t))
     price = size / (2 * eta * comparator_steps(t.astype(np.float64)))  # (steps,)
     low = np.zeros(len(t))
-    high = beta * float(weights @ np.maximum(heights, 0)) / price  # the slope is ≥ 0 from here on
+    high: NDArray[np.float64] = beta * float(weights @ np.maximum(heights, 0)) / price  # the slope is ≥ 0 from here on
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         pull = beta * (sigmoid.numeric(-beta * np.outer(middle, heights)) @ (weights * heights))

@@ -14,11 +14,10 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from alignprops._errors import InputError
 from alignprops.dynamics import bounds
 from alignprops.dynamics.comparators import certified_loss
-from alignprops.dynamics.linear_algebra import norm
 from alignprops.dynamics.notation import beta, curvature, curvature_along_shift, eta, mean_shift, t
+from alignprops.dynamics.priorities import Pairs
 from alignprops.dynamics.problem import HeadProblem
 
 Floats = NDArray[np.float64]
@@ -104,39 +103,38 @@ def priority_level(problem: HeadProblem) -> Floats:
     return np.asarray(problem.alignments.value / size)  # LD-10
 
 
-def priority_horizon(problem: HeadProblem, first: int, second: int) -> float:
-    """The largest t up to which `first`'s mean margin certainly exceeds `second`'s; 0 if never, inf if for ever.
+def priority_horizons(problem: HeadProblem) -> Floats:
+    """Up to which t behaviour j's mean margin certainly exceeds k's, (K, K); 0 if never, inf if for ever.
 
-    Needs premise (S) or (S_t), which is not checked here.
+    The largest t with (ηβ²(t − 1)/4)·|z̄|_M·|z̄_j − z̄_k|_M < ⟨z̄, z̄_j − z̄_k⟩ (LD-11). Needs premise (S) or (S_t),
+    which is not checked here.
     """
-    gap = problem.behaviour_shifts[_known(problem, first)] - problem.behaviour_shifts[_known(problem, second)]
-    lead = float(problem.shift @ gap)
-    if lead <= 0:
-        return 0.0
+    pairs = Pairs(problem)
+    lead = _antisymmetric(problem, pairs.alignment_gap.value)
     bend = problem.eta * problem.beta**2 / 4 * _number(problem.mean_shift_curvature_norm)
-    bend *= _number(problem.curvature_norm(gap))
-    if bend == 0:
-        return float("inf")
-    return float(np.ceil(lead / bend))  # the largest integer t with (t − 1)·bend < lead, LD-11
+    bends = np.abs(_antisymmetric(problem, bend * pairs.gap_curvature_norm.value))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        horizons = np.where(bends > 0, np.ceil(lead / bends), np.inf)
+    return np.where(lead > 0, horizons, 0.0)  # LD-11
 
 
-def normalised_priority_gap(problem: HeadProblem, first: int, second: int) -> float:
-    """(⟨d̄, d_1⟩ − ⟨d̄, d_2⟩)/(‖d̄‖·max(‖d_1‖, ‖d_2‖)) ∈ (−2, 2) with d_k = Δ_k, d̄ = (d_1 + d_2)/2; NaN at d̄ = 0.
+def normalised_priority_gaps(problem: HeadProblem) -> Floats:
+    """The gap (⟨d̄, d_j⟩ − ⟨d̄, d_k⟩)/(‖d̄‖·max(‖d_j‖, ‖d_k‖)) ∈ (−2, 2), (K, K), of d_k = Δ_k, d̄ = (d_j + d_k)/2.
 
-    The gap of the released analysis of Im & Li; NaN too if a class of either behaviour is empty.
+    That of the released analysis of Im & Li. NaN where d̄ = 0, where a behaviour lacks a class, and on the diagonal.
     """
-    one, other = (_class_difference(problem, _known(problem, k)) for k in (first, second))
-    middle = (one + other) / 2
-    scale = float(norm(middle)) * max(float(norm(one)), float(norm(other)))
-    return float(middle @ (one - other)) / scale if scale > 0 else float("nan")  # LD-10
+    pairs = Pairs(problem)
+    gaps = _antisymmetric(problem, np.where(pairs.defined == 1, pairs.normalised_gap.value, np.nan))  # LD-10
+    complete = np.array([np.unique(problem.signs[problem.behaviours == k]).size == 2 for k in range(len(gaps))])
+    return np.where(complete[:, None] & complete & ~np.eye(len(gaps), dtype=bool), gaps, np.nan)
 
 
-def _class_difference(problem: HeadProblem, k: int) -> Floats:
-    means = []
-    for sign in (1, -1):
-        where = (problem.behaviours == k) & (problem.signs == sign)
-        means.append(problem.mean(problem.features, where) if where.any() else np.full(problem.d, np.nan))
-    return np.asarray(means[0] - means[1])  # Δ_k = μ_+ − μ_-
+def _antisymmetric(problem: HeadProblem, values: Floats) -> Floats:
+    """Values of the pairs j < k as a matrix (K, K) with value[k, j] = −value[j, k]."""
+    size = problem.behaviour_count
+    matrix = np.zeros((size, size))
+    matrix[np.triu_indices(size, k=1)] = values
+    return matrix - matrix.T
 
 
 def _cosine_low(problem: HeadProblem) -> Floats:
@@ -156,9 +154,3 @@ def _number(measured: Any) -> float:
 
 def _given(premise: bool, values: Floats) -> Floats:
     return values if premise else np.full_like(values, np.nan)
-
-
-def _known(problem: HeadProblem, k: int) -> int:
-    if not 0 <= k < problem.behaviour_count:
-        raise InputError(f"behaviour {k} was asked for; this problem has behaviours 0 … {problem.behaviour_count - 1}")
-    return k

@@ -122,7 +122,7 @@ class Pairs:
     def _class_gap(self, k: int) -> NDArray[Any]:
         means = [self._class_mean(k, sign) for sign in (1, -1)]
         if means[0] is None or means[1] is None:
-            return self.problem.shift * 0  # type: ignore[no-any-return]
+            return self.problem.shift * 0
         return means[0] - means[1]  # type: ignore[no-any-return]
 
     def _class_mean(self, k: int, sign: int) -> NDArray[Any] | None:
@@ -134,7 +134,8 @@ class Pairs:
         """Bounds on ‖computed Δ_k − Δ_k‖, (K,): each class mean rounds n + 3 times at the size of its samples."""
         problem = self.problem
         largest = np.array([problem.row_norms[problem.behaviours == k].max() for k in range(problem.behaviour_count)])
-        return 2 * (problem.n + 3) * np.sqrt(problem.d) * EPS * largest
+        slips: NDArray[np.float64] = 2 * (problem.n + 3) * np.sqrt(problem.d) * EPS * largest
+        return slips
 
     @cached_property
     def distinguishability(self) -> Any:
@@ -150,7 +151,8 @@ class Pairs:
         problem = self.problem
         signed = problem.signs * problem.counts
         sums = np.array([abs(int(signed[problem.behaviours == k].sum())) for k in range(problem.behaviour_count)])
-        return np.maximum(sums[self.indices[0]], sums[self.indices[1]])
+        larger: NDArray[np.int64] = np.maximum(sums[self.indices[0]], sums[self.indices[1]])
+        return larger
 
     @cached_property
     def _middles(self) -> NDArray[Any]:
@@ -164,9 +166,8 @@ class Pairs:
             sizes = norm(self._middles)
             return np.array([int(size > 0) for size in sizes])
         first, second = self.indices
-        return (norm(self._middles) > 4 * (self._class_gap_slips[first] + self._class_gap_slips[second])).astype(
-            np.int64
-        )
+        clear = norm(self._middles) > 4 * (self._class_gap_slips[first] + self._class_gap_slips[second])
+        return np.asarray(clear, dtype=np.int64)
 
     @cached_property
     def normalised_gap(self) -> Any:
@@ -187,7 +188,7 @@ class Pairs:
 
 def _larger(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     if a.dtype != object:
-        return np.maximum(a, b)
+        return np.asarray(np.maximum(a, b))
     out = np.empty(a.shape, dtype=object)
     for index, (x, y) in enumerate(zip(a, b, strict=True)):
         out[index] = x.max(y)

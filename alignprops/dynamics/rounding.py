@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,12 +78,14 @@ class TrajectoryRounding:
         problem = self.problem
         line = problem.eta * problem.beta * np.arange(len(self.updates))
         size = float(np.linalg.norm(problem.shift))
-        return self.updates_error + line * (problem.shift_rounding + 4 * EPS * size) + EPS * self.sizes
+        errors: Floats = self.updates_error + line * (problem.shift_rounding + 4 * EPS * size) + EPS * self.sizes
+        return errors
 
     @cached_property
     def heights_error(self) -> Floats:
         """Bound on the error of h_i(t) = ⟨u_t, z_i⟩, (steps+1, n): the error of u_t, and d + 2 roundings."""
-        return np.outer(self.updates_error + (self.problem.d + 2) * EPS * self.sizes, self.problem.row_norms)
+        slips: Floats = self.updates_error + (self.problem.d + 2) * EPS * self.sizes
+        return np.outer(slips, self.problem.row_norms)
 
     @cached_property
     def margins_error(self) -> Floats:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alignprops.atoms import log_cosh, sigmoid, softplus
+from alignprops.atoms import log_cosh, softplus
 from alignprops.dynamics.linear_algebra import norm, norm_rounding, square_root
 from alignprops.dynamics.problem import HeadProblem
 from alignprops.dynamics.rounding import TrajectoryRounding
