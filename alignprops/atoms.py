@@ -7,6 +7,7 @@ sympy never expands an atom by itself, so a statement written with it is evaluat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -15,8 +16,12 @@ import sympy as sp
 
 from alignprops.measured import is_exact
 
+#: A Python float, so that float32 arrays stay float32.
+LOG_2 = math.log(2)
 
-def _is_tensor(x: Any) -> bool:
+
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a torch tensor; torch is not imported to tell."""
     return type(x).__module__.partition(".")[0] == "torch"
 
 
@@ -34,8 +39,10 @@ class Atom(sp.Function):  # type: ignore[misc]  # sympy ships no types
     """A function of one real argument with a numerically stable form in every number world."""
 
     nargs = 1
-    #: |f'| is nowhere larger, on the whole real line; None where no such bound exists.
-    lipschitz: ClassVar[float | None] = None
+    #: LaTeX, with %s for the argument.
+    notation: ClassVar[str]
+    #: |f'| is nowhere larger, on the whole real line.
+    lipschitz: ClassVar[float] = math.inf
 
     @staticmethod
     def definition(x: sp.Expr) -> sp.Expr:
@@ -55,13 +62,22 @@ class Atom(sp.Function):  # type: ignore[misc]  # sympy ships no types
         raise NotImplementedError
 
     @classmethod
+    def steepest(cls, x: Any, error: Any) -> Any:  # noqa: ARG003  # for those whose slope has no bound everywhere
+        """A bound on |f'| within `error` of the float `x`."""
+        return cls.lipschitz
+
+    @classmethod
     def numeric(cls, x: Any) -> Any:
         """The value at a float, a float array, a torch tensor, an `arb`, or an object array of them."""
         if is_exact(x):
             return _each(cls._ball, x)
-        if _is_tensor(x):
+        if is_tensor(x):
             return cls._tensor(x)
         return cls._floats(np.asarray(x))
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        written = self.notation % printer._print(self.args[0])
+        return rf"\left({written}\right)^{{{exp}}}" if exp else written
 
     def _eval_rewrite(self, rule: Any, args: Any, **hints: Any) -> sp.Expr:
         return self.definition(*args)
@@ -76,6 +92,7 @@ class Atom(sp.Function):  # type: ignore[misc]  # sympy ships no types
 class softplus(Atom):
     """log(1 + exp(x)), without overflow."""
 
+    notation = r"\operatorname{softplus}\left(%s\right)"
     lipschitz = 1.0
 
     @staticmethod
@@ -87,9 +104,6 @@ class softplus(Atom):
 
     def _eval_is_positive(self) -> bool | None:
         return True if self.args[0].is_extended_real else None
-
-    def _latex(self, printer: Any) -> str:
-        return rf"\operatorname{{softplus}}\left({printer._print(self.args[0])}\right)"
 
     @staticmethod
     def _floats(x: Any) -> Any:
@@ -110,6 +124,7 @@ class softplus(Atom):
 class log_sigmoid(Atom):
     """log σ(x) = −softplus(−x): the log-probability that a Bernoulli with logit x is 1."""
 
+    notation = r"\log\sigma\left(%s\right)"
     lipschitz = 1.0
 
     @staticmethod
@@ -121,9 +136,6 @@ class log_sigmoid(Atom):
 
     def _eval_is_negative(self) -> bool | None:
         return True if self.args[0].is_extended_real else None
-
-    def _latex(self, printer: Any) -> str:
-        return rf"\log\sigma\left({printer._print(self.args[0])}\right)"
 
     @staticmethod
     def _floats(x: Any) -> Any:
@@ -141,6 +153,7 @@ class log_sigmoid(Atom):
 class sigmoid(Atom):
     """σ(x) = 1/(1 + exp(−x)), accurate in both tails."""
 
+    notation = r"\sigma\left(%s\right)"
     lipschitz = 0.25
 
     @staticmethod
@@ -152,10 +165,6 @@ class sigmoid(Atom):
 
     def _eval_is_positive(self) -> bool | None:
         return True if self.args[0].is_extended_real else None
-
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        power = f"^{{{exp}}}" if exp else ""
-        return rf"\sigma{power}\left({printer._print(self.args[0])}\right)"
 
     @staticmethod
     def _floats(x: Any) -> Any:
@@ -174,9 +183,17 @@ class sigmoid(Atom):
 class log1mexp(Atom):
     """log(1 − exp(−x)) for x > 0: the log-probability of the complement of an event of log-probability −x."""
 
+    notation = r"\log\left(1 - e^{-\left(%s\right)}\right)"
+
     @staticmethod
     def definition(x: sp.Expr) -> sp.Expr:
         return sp.log(1 - sp.exp(-x))
+
+    @classmethod
+    def steepest(cls, x: Any, error: Any) -> Any:
+        """1/(exp(x) − 1) at the left end, where it is steepest; unbounded there if that is not positive."""
+        left = np.asarray(x - error)
+        return np.where(left > 0, 1 / np.expm1(np.where(left > 0, left, 1)), np.inf)
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         return 1 / (sp.exp(self.args[0]) - 1)
@@ -187,15 +204,12 @@ class log1mexp(Atom):
     def _eval_is_real(self) -> bool | None:
         return True if self.args[0].is_positive else None
 
-    def _latex(self, printer: Any) -> str:
-        return rf"\log\left(1 - e^{{-{printer._print(self.args[0])}}}\right)"
-
     @staticmethod
     def _floats(x: Any) -> Any:
         # Mächler 2012, "Accurately computing log(1 − exp(−|a|))": switch at log 2.
-        near = np.minimum(x, np.log(2))
-        far = np.maximum(x, np.log(2))
-        return np.where(x <= np.log(2), np.log(-np.expm1(-near)), np.log1p(-np.exp(-far)))
+        near = np.minimum(x, LOG_2)
+        far = np.maximum(x, LOG_2)
+        return np.where(x <= LOG_2, np.log(-np.expm1(-near)), np.log1p(-np.exp(-far)))
 
     @staticmethod
     def _ball(x: Any) -> Any:
@@ -205,14 +219,15 @@ class log1mexp(Atom):
     def _tensor(x: Any) -> Any:
         import torch
 
-        near = x.clamp(max=float(np.log(2)))
-        far = x.clamp(min=float(np.log(2)))
-        return torch.where(x <= np.log(2), (-torch.expm1(-near)).log(), torch.log1p(-(-far).exp()))
+        near = x.clamp(max=LOG_2)
+        far = x.clamp(min=LOG_2)
+        return torch.where(x <= LOG_2, (-torch.expm1(-near)).log(), torch.log1p(-(-far).exp()))
 
 
 class tanhc(Atom):
     """tanh(x)/x, continued by 1 at 0."""
 
+    notation = r"\operatorname{tanhc}\left(%s\right)"
     lipschitz = 0.5
     #: Below it the series 1 − x²/3 + 2x⁴/15 is exact to float64 rounding.
     _small = 1e-3
@@ -227,9 +242,6 @@ class tanhc(Atom):
 
     def _eval_is_positive(self) -> bool | None:
         return True if self.args[0].is_extended_real else None
-
-    def _latex(self, printer: Any) -> str:
-        return rf"\operatorname{{tanhc}}\left({printer._print(self.args[0])}\right)"
 
     @staticmethod
     def _series(x: Any) -> Any:
@@ -263,6 +275,7 @@ class tanhc(Atom):
 class log_cosh(Atom):
     """log cosh(x), without overflow and without cancellation near 0."""
 
+    notation = r"\log\cosh\left(%s\right)"
     lipschitz = 1.0
 
     @staticmethod
@@ -275,14 +288,11 @@ class log_cosh(Atom):
     def _eval_is_nonnegative(self) -> bool | None:
         return True if self.args[0].is_extended_real else None
 
-    def _latex(self, printer: Any) -> str:
-        return rf"\log\cosh\left({printer._print(self.args[0])}\right)"
-
     @staticmethod
     def _floats(x: Any) -> Any:
         size = np.abs(x)
         near = np.log1p(2 * np.sinh(np.minimum(size, 1) / 2) ** 2)
-        return np.where(size <= 1, near, size + np.log1p(np.exp(-2 * size)) - np.log(2))
+        return np.where(size <= 1, near, size + np.log1p(np.exp(-2 * size)) - LOG_2)
 
     @staticmethod
     def _ball(x: Any) -> Any:
@@ -295,7 +305,7 @@ class log_cosh(Atom):
 
         size = x.abs()
         near = torch.log1p(2 * torch.sinh(size.clamp(max=1) / 2) ** 2)
-        return torch.where(size <= 1, near, size + torch.log1p((-2 * size).exp()) - float(np.log(2)))
+        return torch.where(size <= 1, near, size + torch.log1p((-2 * size).exp()) - LOG_2)
 
 
 def expand_atoms(expr: sp.Basic) -> sp.Basic:

@@ -9,7 +9,9 @@ of a check is derived and not chosen. `exact` computes with python-flint balls, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from functools import lru_cache, reduce
+from math import ceil, isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,13 +19,15 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from alignprops._errors import TheoremError
-from alignprops.atoms import Atom
+from alignprops.atoms import Atom, is_tensor
 from alignprops.measured import EPS, Bounded, is_exact
 
-#: The error of a library function in units of its last place (numpy promises less than 4 for those used here).
-FUNCTION_ULPS = 4
-#: An operation whose result underflows is off by at most this much.
-SMALLEST = 5e-324
+#: The error of a function in units of its last place: numpy promises less than 4, and an atom is made of up to four.
+FUNCTION_ULPS = 16
+#: Covers what underflow takes from an operation and from the products in its error bound.
+SMALLEST = 4 * 5e-324
+#: Integers below this are floats.
+EXACT_INTEGERS = 2**53
 
 
 class Rounded(NamedTuple):
@@ -31,6 +35,10 @@ class Rounded(NamedTuple):
 
     value: Any
     error: Any
+
+
+#: (value, error) -> the steepest slope of a function within `error` of `value`
+Steepest = Callable[[Any, Any], Any]
 
 
 # --- the two worlds ---------------------------------------------------------------------------------------------
@@ -42,8 +50,8 @@ class _Floats:
     @staticmethod
     def constant(expr: sp.Expr) -> Rounded:
         value = float(expr.evalf(25))
-        exact = expr.is_Integer or (expr.is_Rational and (expr.q & (expr.q - 1)) == 0)
-        return Rounded(value, 0.0 if exact else EPS * abs(value))
+        exact = expr.is_Rational and isfinite(value) and Fraction(value) == Fraction(int(expr.p), int(expr.q))
+        return Rounded(value, 0.0 if exact else EPS * abs(value) + SMALLEST)
 
     @staticmethod
     def add(terms: list[Rounded]) -> Rounded:
@@ -61,17 +69,17 @@ class _Floats:
     def reciprocal(a: Rounded) -> Rounded:
         value = 1 / a.value
         room = np.abs(a.value) - a.error
-        error = np.where(room > 0, a.error / (np.abs(a.value) * np.where(room > 0, room, 1)), np.inf)
+        # Divided one by one: the product of two small numbers would underflow.
+        error = np.where(room > 0, a.error / np.where(room > 0, room, 1) * np.abs(value), np.inf)
         return Rounded(value, error + EPS * np.abs(value) + SMALLEST)
 
     @staticmethod
     def root(a: Rounded) -> Rounded:
-        value = np.sqrt(a.value)
-        error = np.maximum(
-            np.sqrt(np.maximum(a.value, 0) + a.error) - value,
-            value - np.sqrt(np.maximum(a.value - a.error, 0)),
-        )
-        return Rounded(value, np.abs(error) + EPS * value)
+        """√a; what rounding may have pushed below 0 counts as 0."""
+        value = np.sqrt(np.where((a.value < 0) & (a.value >= -a.error), 0, a.value))
+        # |√x − √y| = |x − y|/(√x + √y), and at most √|x − y|; the first is 0/0 where nothing is wrong at 0.
+        error = np.fmin(a.error / (value + np.sqrt(np.maximum(a.value - a.error, 0))), np.sqrt(a.error))
+        return Rounded(value, error + EPS * value)
 
     @staticmethod
     def power(a: Rounded, b: Rounded) -> Rounded:
@@ -81,7 +89,7 @@ class _Floats:
     @staticmethod
     def exponential(a: Rounded) -> Rounded:
         value = np.exp(a.value)
-        return Rounded(value, value * np.expm1(a.error) + FUNCTION_ULPS * EPS * value + SMALLEST)
+        return Rounded(value, (value + SMALLEST) * np.expm1(a.error) + FUNCTION_ULPS * EPS * value + SMALLEST)
 
     @staticmethod
     def logarithm(a: Rounded) -> Rounded:
@@ -91,9 +99,9 @@ class _Floats:
         return Rounded(value, error + FUNCTION_ULPS * EPS * np.abs(value))
 
     @staticmethod
-    def smooth(function: Callable[[Any], Any], lipschitz: float, a: Rounded) -> Rounded:
+    def smooth(function: Callable[[Any], Any], steepest: Steepest, a: Rounded) -> Rounded:
         value = function(a.value)
-        return Rounded(value, lipschitz * a.error + FUNCTION_ULPS * EPS * np.abs(value) + SMALLEST)
+        return Rounded(value, steepest(a.value, a.error) * a.error + FUNCTION_ULPS * EPS * np.abs(value) + SMALLEST)
 
     @staticmethod
     def largest(terms: list[Rounded]) -> Rounded:
@@ -147,12 +155,12 @@ class _Balls:
         return np.log(a)
 
     @staticmethod
-    def smooth(function: Callable[[Any], Any], _lipschitz: float, a: Any) -> Any:
+    def smooth(function: Callable[[Any], Any], _steepest: Steepest, a: Any) -> Any:
         return function(a)
 
     @staticmethod
     def largest(terms: list[Any]) -> Any:
-        return reduce(lambda a, b: (a + b + np.abs(a - b)) / 2, terms)
+        return reduce(np.frompyfunc(lambda a, b: a.max(b), 2, 1), terms)
 
 
 def _each(function: Callable[[Any], Any], x: Any) -> Any:
@@ -168,13 +176,8 @@ def _each(function: Callable[[Any], Any], x: Any) -> Any:
 
 Evaluator = Callable[[Mapping[sp.Symbol, Any]], Any]
 
-#: Functions of one argument whose slope is bounded on the whole line.
-_SMOOTH: dict[type, tuple[Callable[[Any], Any], float]] = {
-    sp.tanh: (np.tanh, 1.0),
-    sp.sin: (np.sin, 1.0),
-    sp.cos: (np.cos, 1.0),
-    sp.Abs: (np.abs, 1.0),
-}
+#: Functions of one argument whose slope is at most 1 on the whole line.
+_SMOOTH: dict[type, Callable[[Any], Any]] = {sp.tanh: np.tanh, sp.sin: np.sin, sp.cos: np.cos, sp.Abs: np.abs}
 
 
 def _walk(expr: sp.Expr, world: Any) -> Evaluator:
@@ -200,8 +203,8 @@ def _operation(expr: sp.Expr, children: list[Evaluator], world: Any) -> Evaluato
         return lambda values: world.largest([child(values) for child in children])
     if isinstance(expr, sp.log):
         return lambda values: world.logarithm(children[0](values))
-    function, lipschitz = _smooth_function(expr)
-    return lambda values: world.smooth(function, lipschitz, children[0](values))
+    function, steepest = _smooth_function(expr)
+    return lambda values: world.smooth(function, steepest, children[0](values))
 
 
 def _constant(expr: sp.Expr, world: Any) -> Evaluator:
@@ -230,11 +233,11 @@ def _integer_power(a: Any, exponent: int, world: Any) -> Any:
     return reduce(world.multiply, [a] * exponent)
 
 
-def _smooth_function(expr: sp.Expr) -> tuple[Callable[[Any], Any], float]:
-    if isinstance(expr, Atom) and expr.lipschitz is not None:
-        return type(expr).numeric, expr.lipschitz
+def _smooth_function(expr: sp.Expr) -> tuple[Callable[[Any], Any], Steepest]:
+    if isinstance(expr, Atom):
+        return type(expr).numeric, type(expr).steepest
     if type(expr) in _SMOOTH:
-        return _SMOOTH[type(expr)]
+        return _SMOOTH[type(expr)], lambda value, error: 1.0
     raise TheoremError(
         f"{expr.func.__name__} has no numeric form here; write the statement with +, ·, powers, exp, log, tanh, "
         "Abs, Max, Min or the functions of alignprops.atoms"
@@ -250,15 +253,20 @@ def _compiled(expr: sp.Expr, world: type) -> Evaluator:
 
 
 def as_rounded(value: Any, operations: float) -> Rounded:
-    """A measured float with its error: its own bound if it has one, else eps × operations × |value|."""
+    """A measured number with its error: its own bound if it has one, else eps × operations × |value|.
+
+    Integers and truth values are exact; tensors widen exactly to float64.
+    """
     if isinstance(value, Bounded):
         return Rounded(value.value, value.error)
-    if isinstance(value, int | np.integer):
-        return Rounded(float(value), 0.0)
-    floats: NDArray[np.float64] = np.asarray(value, dtype=np.float64)
-    if np.issubdtype(np.asarray(value).dtype, np.integer) or np.asarray(value).dtype == bool:
-        return Rounded(floats, np.zeros_like(floats))
-    return Rounded(floats, EPS * operations * np.abs(floats))
+    if is_tensor(value):
+        value = value.detach().cpu().double().numpy() if value.is_floating_point() else value.cpu().numpy()
+    array = np.asarray(value)
+    floats: NDArray[np.float64] = array.astype(np.float64)
+    size = np.abs(floats)
+    if array.dtype.kind in "iub":
+        return Rounded(floats, np.where(size >= EXACT_INTEGERS, EPS * size, 0.0))
+    return Rounded(floats, EPS * operations * size + SMALLEST * ceil(operations))
 
 
 def as_balls(value: Any, name: str) -> Any:
