@@ -46,7 +46,7 @@ def _section(path: Path, tables: tuple[tuple[str, ...], ...]) -> Mapping[str, An
     try:
         parsed = _parse(path)
     except (tomllib.TOMLDecodeError, configparser.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
+        raise InputError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
     for table in tables:
         found: Any = parsed
         for key in table:

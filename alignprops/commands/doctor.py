@@ -19,7 +19,7 @@ from alignprops.commands.run import DEFAULT_REPORT_DIR
 from alignprops.installed import InstalledSuite, installed_suites
 from alignprops.registry import package_theorems
 from alignprops.report.json_report import versions
-from alignprops.report.terminal import for_stdout
+from alignprops.report.terminal import counted, for_stdout
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def execute(arguments: argparse.Namespace) -> int:
     checks = [*_versions(), _plugin(), *map(_suite, installed_suites()), _cuda(), *_folders()]
     told = [{"name": check.name, "found": check.found, "problem": check.problem} for check in checks]
     problems = [check for check in checks if check.problem]
-    emit(arguments, {"checks": told}, for_stdout(*map(_line, checks), _conclusion(problems)))
+    emit(arguments, {"checks": told}, for_stdout(*map(_line, checks), _conclusion(problems), wrap=False))
     return 2 if problems else 0
 
 
@@ -53,7 +53,9 @@ def _line(check: Check) -> Text:
 
 
 def _conclusion(problems: list[Check]) -> Text:
-    return Text(f"{len(problems)} problems", style="bold red") if problems else Text("no problem found", style="green")
+    if not problems:
+        return Text("no problem found", style="green")
+    return Text(counted(len(problems), "problem"), style="bold red")
 
 
 def _versions() -> Iterator[Check]:
@@ -77,7 +79,7 @@ def _suite(suite: InstalledSuite) -> Check:
         theorems = package_theorems(suite.package)
     except (AlignpropsError, ImportError, SyntaxError) as error:
         return Check(name, suite.package, f"{type(error).__name__}: {error}")
-    return Check(name, f"{suite.package}, {len(theorems)} theorems, in {suite.folder}")
+    return Check(name, f"{suite.package}, {counted(len(theorems), 'theorem')}, in {suite.folder}")
 
 
 def _cuda() -> Check:
@@ -90,16 +92,19 @@ def _cuda() -> Check:
 
 
 def _folders() -> Iterator[Check]:
-    yield _writable("current folder", Path.cwd(), "reports cannot be written here; use --report-dir")
-    report_dir = Path(DEFAULT_REPORT_DIR)
-    if report_dir.exists():
-        yield _writable("report folder", report_dir.resolve(), "use --report-dir, or remove it")
+    from alignprops.models.tiny import cache_folder
+
+    yield _writable("current folder", Path.cwd(), "use --report-dir for reports")
+    yield _writable("report folder", Path.cwd() / DEFAULT_REPORT_DIR, "use --report-dir, or remove it")
+    yield _writable("cache", cache_folder(), "set ALIGNPROPS_CACHE to a folder that can be written")
 
 
 def _writable(name: str, folder: Path, advice: str) -> Check:
+    """Whether `folder`, or the nearest parent that exists, can be written; nothing is left behind."""
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    told = str(folder) if existing == folder else f"{folder} (not made yet)"
     try:
-        with tempfile.NamedTemporaryFile(dir=folder):
-            pass
+        with tempfile.NamedTemporaryFile(dir=existing):
+            return Check(name, told)
     except OSError as error:
-        return Check(name, str(folder), f"not writable ({error.strerror}): {advice}")
-    return Check(name, str(folder))
+        return Check(name, told, f"{existing} cannot be written ({error.strerror}): {advice}")

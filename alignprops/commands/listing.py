@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from alignprops.commands.options import add_json, emit
 from alignprops.registry import load_suites
 from alignprops.report.statement import describe_in_full
-from alignprops.report.terminal import for_stdout
+from alignprops.report.terminal import counted, for_stdout
 
 
 def add_to(verbs: Any) -> None:
@@ -31,15 +33,14 @@ def execute(arguments: argparse.Namespace) -> int:
         }
         for suite in load_suites().values()
     ]
-    emit(arguments, {"suites": suites}, for_stdout(*(_suite(suite) for suite in suites)))
+    emit(arguments, {"suites": suites}, for_stdout(*(line for suite in suites for line in _lines(suite))))
     return 0
 
 
-def _suite(suite: Mapping[str, Any]) -> Text:
-    text = Text(f"{suite['name']}", style="bold")
-    text.append(f"  ({suite['package']}, {len(suite['theorems'])} theorems)\n", style="not bold")
-    for theorem in suite["theorems"]:
-        behind = f"{theorem['kind']}, {len(theorem['proofs'])} proofs, {len(theorem['mutants'])} mutants"
-        text.append(f"  {theorem['id']}", style="cyan not bold").append(f"  {behind}\n", style="dim not bold")
-        text.append(f"      {theorem['title']}\n", style="not bold")
-    return text
+def _lines(suite: Mapping[str, Any]) -> Iterator[RenderableType]:
+    theorems = suite["theorems"]
+    yield Text.assemble((suite["name"], "bold"), f"  {suite['package']}, {counted(len(theorems), 'theorem')}")
+    for theorem in theorems:
+        behind = [counted(len(theorem["proofs"]), "proof"), counted(len(theorem["mutants"]), "mutant")]
+        yield Text.assemble("  ", (theorem["id"], "cyan"), ("  " + ", ".join([theorem["kind"], *behind]), "dim"))
+        yield Padding(theorem["title"], (0, 0, 0, 6))

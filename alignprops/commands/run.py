@@ -68,7 +68,8 @@ class _Interruption:
 
 def _pytest_arguments(arguments: argparse.Namespace, theorems: list[Theorem], folder: Path) -> list[str]:
     """The command line of pytest: our plugin, nothing of the repository around, one argument a theorem."""
-    isolated = ["-p", "alignprops", "-p", "no:cacheprovider", "-c", os.devnull, "--noconftest"]
+    isolated = ["-p", "alignprops", "-p", "no:cacheprovider", "-c", os.devnull, "--noconftest", "--no-header"]
+    isolated.append("--assert=plain")  # suites are imported already, by the selection
     isolated.append(f"--rootdir={_common_folder()}")
     ini = read_ini(Path.cwd())
     settings: list[str] = []

@@ -22,8 +22,8 @@ STYLES = {
 }
 
 
-def rendered(*parts: RenderableType, colour: bool, width: int) -> str:
-    """Return rich renderables as text, with terminal codes if `colour`."""
+def rendered(*parts: RenderableType, colour: bool, width: int, wrap: bool = True) -> str:
+    """Return rich renderables as text, with terminal codes if `colour`; long lines are left long unless `wrap`."""
     console = Console(
         file=io.StringIO(),
         width=width,
@@ -33,7 +33,7 @@ def rendered(*parts: RenderableType, colour: bool, width: int) -> str:
         legacy_windows=False,
     )
     for part in parts:
-        console.print(part)
+        console.print(part, soft_wrap=not wrap)
     file = console.file
     assert isinstance(file, io.StringIO)
     return "\n".join(line.rstrip() for line in file.getvalue().split("\n"))
@@ -41,8 +41,8 @@ def rendered(*parts: RenderableType, colour: bool, width: int) -> str:
 
 def summary(report: Mapping[str, Any], *, table: bool, colour: bool, width: int) -> str:
     """The table of claims (if `table`) and the counts with their denominators."""
-    counted = Text("\n".join(counts(report)))
-    parts: list[RenderableType] = [claims_table(report), "", counted] if table else [counted]
+    told = Text("\n".join(counts(report)))
+    parts: list[RenderableType] = [claims_table(report), "", told] if table else [told]
     return rendered(*parts, colour=colour, width=width)
 
 
@@ -51,14 +51,14 @@ def counts(report: Mapping[str, Any]) -> list[str]:
     totals, run = report["totals"], report["run"]
     claims = {verdict: totals["claims"][verdict] for verdict in STYLES if verdict in totals["claims"]}
     told = ", ".join(f"{count} {verdict}" for verdict, count in claims.items())
-    lines = [f"{_plural(totals['theorems'], 'theorem')}, {_plural(totals['claims']['of'], 'claim')}"]
+    lines = [f"{counted(totals['theorems'], 'theorem')}, {counted(totals['claims']['of'], 'claim')}"]
     lines[0] += f": {told}" if told else ""
     mutants, proofs = totals["mutants"], totals["proofs"]
     lines.append(
         f"mutants {mutants['killed']}/{mutants['of']} killed, proofs {proofs['proved']}/{proofs['of']} decided"
     )
     examples = run["configuration"]["max_examples"]["value"]
-    lines.append(f"profile {run['profile']}: {_plural(examples, 'example')} a claim, seed {run['seed']}")
+    lines.append(f"profile {run['profile']}: {counted(examples, 'example')} a claim, seed {run['seed']}")
     return lines
 
 
@@ -105,14 +105,15 @@ def _styled(verdict: str) -> Text:
     return Text(verdict, style=STYLES.get(verdict, ""))
 
 
-def _plural(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """Such as `1 proof`, `2 proofs`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def for_stdout(*parts: RenderableType) -> str:
+def for_stdout(*parts: RenderableType, wrap: bool = True) -> str:
     """Rich renderables as text for standard output: colours and its width only if it is a terminal."""
     console = Console()
-    return rendered(*parts, colour=console.is_terminal and not console.no_color, width=console.width)
+    return rendered(*parts, colour=console.is_terminal and not console.no_color, width=console.width, wrap=wrap)
 
 
 def can_show(signs: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,8 @@ def acme(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n", encoding="utf-8")
     (metadata / "RECORD").write_text("acme_theorems/__init__.py,,\nacme_theorems/squares.py,,\n", encoding="utf-8")
     (metadata / "entry_points.txt").write_text("[alignprops.theorems]\nacme = acme_theorems\n", encoding="utf-8")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "acme_theorems"]:
+        monkeypatch.delitem(sys.modules, name)  # of an earlier test
     monkeypatch.setenv("PYTHONPATH", str(site))
     monkeypatch.syspath_prepend(site)
     return package
