@@ -68,10 +68,14 @@ def _parse(path: Path) -> Mapping[str, Any]:
 def _ours(section: Mapping[str, Any], place: Path) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for option in OPTIONS:
-        if option.ini in section:
-            value = section[option.ini]
-            lines = value.splitlines() if option.repeatable and isinstance(value, str) else value
-            given[option.dest] = [line.strip() for line in lines if line.strip()] if option.repeatable else lines
+        value = section.get(option.ini)
+        if value is not None:
+            given[option.dest] = _lines(value) if option.repeatable else str(value)
     if REPORT_DIR.dest in given:
         given[REPORT_DIR.dest] = str(place / given[REPORT_DIR.dest])
     return given
+
+
+def _lines(value: Any) -> list[str]:
+    lines = value.splitlines() if isinstance(value, str) else map(str, value)
+    return [line.strip() for line in lines if line.strip()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from alignprops import atomic
 from alignprops.config import Configuration, resolve
 from alignprops.ini_file import read_ini
 from alignprops.options import OPTIONS
+from alignprops.report.json_report import encoded
 
 
 def add_configuration(parser: argparse.ArgumentParser) -> None:
@@ -39,10 +39,9 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def emit(arguments: argparse.Namespace, result: Any, text: str) -> None:
     """Print `text`, and write `result` where `--json` says; to standard output it goes alone."""
-    encoded = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     if arguments.json == "-":
-        sys.stdout.write(encoded)
+        sys.stdout.write(encoded(result))
         return
     if arguments.json is not None:
-        atomic.write_text(Path(arguments.json), encoded)
+        atomic.write_text(Path(arguments.json), encoded(result))
     sys.stdout.write(text if text.endswith("\n") else f"{text}\n")

@@ -27,7 +27,9 @@ def _lines(described: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[
     yield f"  statement  {described['statement']}"
     yield f"  source     {described['source']}"
     yield f"  reason     {result['reason']}"
-    for name, count in result.get("evidence", {}).get("sampled", {}).get("premises", {}).items():
+    evidence = result.get("evidence", {})
+    measured = evidence.get("sampled") or evidence.get("observed") or {}
+    for name, count in measured.get("premises", {}).items():
         yield f"  premise    {name}: met by {count['held']} of {count['of']} inputs"
     yield from _witnesses(result.get("witness") or {})
     for mutant in result.get("mutants", []):

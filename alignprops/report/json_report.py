@@ -6,6 +6,7 @@ The JSON schema is `schema.json` beside this file. Readers ignore keys that they
 from __future__ import annotations
 
 import json
+import math
 import platform
 import shlex
 import sys
@@ -136,5 +137,20 @@ def require_writable(folder: Path) -> None:
 def write(report: Mapping[str, Any], folder: Path) -> Path:
     """Write report.json into `folder`, whole or not at all, and return its path."""
     path = folder / FILE_NAME
-    atomic.write_text(path, json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    atomic.write_text(path, encoded(report))
     return path
+
+
+def encoded(value: Any) -> str:
+    """`value` as JSON text; what JSON has no numbers for is spelled `"inf"`, `"-inf"`, `"nan"`."""
+    return json.dumps(_spelled(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _spelled(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled(part) for part in value]
+    return value

@@ -85,13 +85,13 @@ def _rows(theorem: Mapping[str, Any], claims: list[Mapping[str, Any]], name: str
         verdict = theorem["verdicts"].get("proofs", theorem["verdicts"].get("mutants", ""))
         yield [f" {name}", _styled(verdict), "", "", mutants, proofs]
     for index, claim in enumerate(claims):
-        sampled = claim["evidence"].get("sampled", {})
-        tightness = sampled.get("tightness")
+        measured = claim["evidence"].get("sampled") or claim["evidence"].get("observed") or {}
+        tightness = measured.get("tightness")
         yield [
             f" {name}::{claim['subject']}",
             _styled(claim["verdict"]),
-            f"{sampled['effective']}/{sampled['examples']}" if sampled else "",
-            "" if tightness is None else f"{tightness:.3f}",
+            f"{measured['effective']}/{measured['examples']}" if measured else "",
+            f"{float(tightness):.3f}" if tightness is not None else "",
             mutants if index == 0 else "",
             proofs if index == 0 else "",
         ]
