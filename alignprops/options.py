@@ -122,7 +122,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("model", str, "language model of the model tier: a folder or a hub id", "PATH"),
     Option("preferences", str, "preference data of the model tier (repeatable)", "SPEC", repeatable=True),
     Option("device", str, "where models run (default: cpu)", "DEVICE"),
-    Option("dtype", str, "what models compute in", choices=("float32", "float64", "bfloat16", "float16")),
+    Option("dtype", str, "what models compute in (default: float32)", choices=("float32", "float64", "bfloat16", "float16")),
     REPORT_DIR,
     Option("strict", parse_flag, "an inconclusive claim fails (default: by profile)"),
 )
