@@ -130,8 +130,9 @@ class Theorem:
         """Register a symbolic proof.
 
         The decorated function takes no argument. A proof of the statement returns a mapping from the statement's
-        symbols to the expressions that define them; the engine substitutes these in the theorem's own relations,
-        decides them, and does the same with every mutant, which must not be provable. A lemma returns one or
+        symbols to the expressions that define them (or one such mapping for each relation, by its name); the engine
+        substitutes these in the theorem's own relations, decides them, and does the same with every mutant, which
+        must not be provable. A lemma returns one or
         several unevaluated relations (`evaluate=False`), or `alignprops.Certificate`s; all must be decided.
         `domain` says in words where the proof is valid.
         """

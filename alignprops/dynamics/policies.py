@@ -7,6 +7,7 @@ initialised from a seed. torch is imported here; this module is imported on use.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import cached_property
 
@@ -168,8 +169,11 @@ class Policy:
     @cached_property
     def first_order(self) -> tuple[NDArray[np.float64], float]:
         """dh_j/dη (n,) and dL/dη of an SGD step θ_ref − ηG at η = 0, by forward mode."""
-        heights = jvp(self.log_ratio_differences, (self.reference,), (-self.gradient,))[1]
-        loss = jvp(self.loss, (self.reference,), (-self.gradient,))[1]
+        with warnings.catch_warnings():
+            # torch 2.13 compiles its forward-mode rules with torch.jit.script, which it deprecates itself.
+            warnings.filterwarnings("ignore", message=".*torch.jit.script", category=DeprecationWarning)
+            heights = jvp(self.log_ratio_differences, (self.reference,), (-self.gradient,))[1]
+            loss = jvp(self.loss, (self.reference,), (-self.gradient,))[1]
         return heights.detach().numpy(), float(loss)
 
     def after_step(self, eta: float) -> tuple[NDArray[np.float64], float]:

@@ -45,7 +45,7 @@ class Predictions:
     #: Accuracy after one step, and ‖z̄‖²/ρ, which it is not below. Any step size.
     first_step_accuracy: float
     first_step_accuracy_bound: float
-    #: acc(u_t) is at least this, under (S): 1 less the smallest upper bound on the loss over log 2.
+    #: acc(u_t) is at least this, under (S): the certificate of LD-8.
     accuracy_certificate: Floats
 
 
@@ -54,7 +54,8 @@ def predict(problem: HeadProblem) -> Predictions:
     steps = np.arange(1, problem.steps + 1)
     strength = problem.eta * problem.beta**2 * _number(problem.curvature)
     small, stable = strength <= 2, strength <= 4
-    loss_high = certified_loss(problem, steps).value
+    certified: Floats = certified_loss(problem, steps).value
+    loss_high = certified
     for drop in (bounds.drop_low, bounds.comparator_drop):
         loss_high = np.minimum(loss_high, np.log(2) - evaluate(drop, problem))
     return Predictions(
@@ -69,7 +70,7 @@ def predict(problem: HeadProblem) -> Predictions:
         loss_high=_given(small, loss_high),
         first_step_accuracy=first_step_accuracy(problem),
         first_step_accuracy_bound=first_step_accuracy_bound(problem),
-        accuracy_certificate=_given(small, np.clip(1 - loss_high / np.log(2), 0, 1)),
+        accuracy_certificate=_given(small, np.clip(1 - certified / np.log(2), 0, 1)),
     )
 
 

@@ -367,6 +367,35 @@ class HeadProblem:
     def _undefined(self) -> Any:
         return self.features[0, 0] * float("nan") if self.exact else bounded(float("nan"), 0.0)
 
+    @cached_property
+    def offset_vector(self) -> Any:
+        """x̄, the common offset, (d,)."""
+        return self._vector(self.mean(self.features), self._mean_rounding(self.features, None))
+
+    @cached_property
+    def class_difference_vector(self) -> Any:
+        """Δ = μ_+ − μ_-, (d,); 0 if a class is empty, where it does not enter z̄."""
+        if not self.both_classes:
+            return self._vector(self.shift * 0, 0.0)
+        rounding = self.class_mean_rounding(1) + self.class_mean_rounding(-1)
+        difference = self.class_mean(1) - self.class_mean(-1)
+        return self._vector(difference, rounding if self.exact else rounding + EPS * float(norm(difference)))
+
+    @cached_property
+    def class_difference_norm(self) -> Any:
+        """δ, but 0 if a class is empty."""
+        return self.distinguishability if self.both_classes else self._vector(self.shift[0] * 0, 0.0)
+
+    def class_share(self, sign: int) -> Any:
+        """p_±, the share of the samples of that sign."""
+        size = int(self.counts[self.signs == sign].sum())
+        if self.exact:
+            return (self.features[0, 0] * 0 + size) / self.total
+        return bounded(size / self.total, EPS * size / self.total)
+
+    def _vector(self, values: Any, rounding: float) -> Any:
+        return values if self.exact else bounded(values, rounding)
+
     # --- measured: behaviours -----------------------------------------------------------------------------
 
     @cached_property

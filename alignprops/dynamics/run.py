@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alignprops.atoms import log_cosh, softplus
+from alignprops.atoms import log_cosh, softplus, tanhc
 from alignprops.dynamics.linear_algebra import norm, norm_rounding, square_root
 from alignprops.dynamics.problem import HeadProblem
 from alignprops.dynamics.rounding import TrajectoryRounding
@@ -45,6 +45,12 @@ class HeadRun:
     @cached_property
     def _sqrt2(self) -> Any:
         return square_root(self.problem.beta * 0 + 2)
+
+    @cached_property
+    def entries(self) -> Any:
+        """The coordinates of u_t, (steps, d)."""
+        values = self.updates[1:]
+        return values if self.rounding is None else bounded(values, self.rounding.updates_error[1:, None])
 
     # --- the size of the update ---------------------------------------------------------------------------
 
@@ -95,6 +101,47 @@ class HeadRun:
         sizes = norm(vs)
         errors = [self.rounding.along_error(size) for size in sizes]
         return bounded(values, np.stack(errors, axis=1)[1:])
+
+    @cached_property
+    def increments(self) -> Any:
+        """u_t − u_{t−1}, (steps, d)."""
+        values = self.updates[1:] - self.updates[:-1]
+        return values if self.rounding is None else bounded(values, self.rounding.differences_error[:, None])
+
+    @cached_property
+    def initial_gradient_norm(self) -> Any:
+        """‖∇_W L(W_0)‖_F = ‖W_1 − W_0‖_F/η."""  # LD-3
+        first, eta = self.head_change[:1], self.problem.eta
+        if self.rounding is None:
+            return first / eta
+        return bounded(first.value / eta, first.error / eta + EPS * first.value / eta)
+
+    @cached_property
+    def drags(self) -> Any:
+        """mean χ(m_i) m_i z_i at t = 0 … steps − 1, (steps, d); χ(m)·m = ½ tanh(m/2)."""  # LD-2
+        problem, margins = self.problem, self.raw_margins[:-1]
+        strengths = tanhc.numeric(margins / 2) * margins / 4  # (steps, n)
+        values = (strengths * problem.weights) @ problem.z
+        if self.rounding is None:
+            return values
+        # χ(m)·m is ¼-Lipschitz in m; n + 12 roundings of the sum.
+        weights = problem.weights * problem.row_norms
+        errors = self.rounding.margins_error[:-1] @ weights / 4 + (problem.n + 12) * EPS * (np.abs(strengths) @ weights)
+        return bounded(values, errors[:, None])
+
+    @cached_property
+    def drag_along(self) -> Any:
+        """u_tᵀA(u_t)u_t = mean χ(m_i) h_i² at t = 1 … steps, (steps,)."""  # LD-2
+        problem, margins = self.problem, self.raw_margins[1:]
+        strengths = tanhc.numeric(margins / 2) / 4
+        heights = self.updates[1:] @ problem.z.T
+        values = (strengths * heights * heights) @ problem.weights
+        if self.rounding is None:
+            return values
+        # χ h² moves by at most |h|/2 per unit of h (χ ≤ ¼, and m²|χ'| ≤ mχ).
+        slips = self.rounding.heights_error[1:]
+        errors = ((np.abs(heights) + slips) * slips) @ problem.weights
+        return bounded(values, errors + (problem.n + 12) * EPS * values)
 
     @cached_property
     def cosine(self) -> Any:

@@ -117,20 +117,18 @@ class TwoLayerProblem:
             return value
         return bounded(value, float(norm(self.head)) * self._hidden_rounding(layer))
 
-    @cached_property
-    def projection_rise(self) -> Any:
-        """⟨w, B_1Δ⟩ − ⟨w, B_0Δ⟩."""
-        return self._difference_of(self.projection)
+    def projection_rise(self, stepped: NDArray[Any]) -> Any:
+        """⟨w, B_1Δ⟩ − ⟨w, B_0Δ⟩ for a layer B_1 after the step."""
+        return self._rise(self.projection, stepped)
 
     def distinguishability(self, layer: NDArray[Any]) -> Any:
         """‖BΔ‖: the distinguishability of the features h = Bx."""
         size = norm(layer @ self.difference)
         return size if self._exact else bounded(size, self._hidden_rounding(layer) + len(self.head) * EPS * size)
 
-    @cached_property
-    def squared_distinguishability_rise(self) -> Any:
-        """‖B_1Δ‖² − ‖B_0Δ‖²."""
-        return self._difference_of(self._squared_distinguishability)
+    def squared_distinguishability_rise(self, stepped: NDArray[Any]) -> Any:
+        """‖B_1Δ‖² − ‖B_0Δ‖² for a layer B_1 after the step."""
+        return self._rise(self._squared_distinguishability, stepped)
 
     def _squared_distinguishability(self, layer: NDArray[Any]) -> Any:
         size = self.distinguishability(layer)
@@ -181,8 +179,8 @@ class TwoLayerProblem:
         rounding = (self.inputs.d + len(self.head) + 4) * EPS * size * span
         return rounding + self._layer_rounding(layer) * span + size * self._difference_rounding
 
-    def _difference_of(self, quantity: Any) -> Any:
-        after, before = quantity(self.stepped), quantity(self.layer)
+    def _rise(self, quantity: Any, stepped: NDArray[Any]) -> Any:
+        after, before = quantity(stepped), quantity(self.layer)
         if self._exact:
             return after - before
         sizes = EPS * (np.abs(after.value) + np.abs(before.value))

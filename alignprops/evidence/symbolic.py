@@ -20,7 +20,7 @@ from alignprops._errors import TheoremError
 from alignprops.atoms import expand_atoms
 from alignprops.evidence.certificate import Certificate, certify
 from alignprops.expressions import exact
-from alignprops.theorems import Mutant, Proof, Theorem, mutant_states
+from alignprops.theorems import Proof, Theorem, mutant_states
 
 #: Random points at which a relation is tried before it is decided, and the precision there.
 POINTS, POINT_BITS = 24, 256
@@ -59,17 +59,34 @@ def _conclude(theorem: Theorem, proof: Proof) -> tuple[str, str]:
     built = proof.build()
     if proof.concludes == "lemma":
         return _decide_all(_claims(theorem, proof, built))
-    if not isinstance(built, Mapping):
+    definitions = _definitions(theorem, proof, built)
+    substituted = [_substitute(relation, definitions[name]) for name, relation in theorem.states.items()]
+    status, method = _decide_all(substituted)
+    if status == "proved":
+        _require_mutants_unprovable(theorem, proof, definitions)
+    return status, method
+
+
+#: The definitions of a statement's symbols, for each of its relations by name.
+Definitions = Mapping[str, Mapping[sp.Symbol, sp.Expr]]
+
+
+def _definitions(theorem: Theorem, proof: Proof, built: Any) -> Definitions:
+    """Hold what a proof of the statement returned to its form, and give every relation its definitions."""
+    if not isinstance(built, Mapping) or not built:
         raise TheoremError(
             f"proof {proof.name!r} of the statement returned {built!r}, expected definitions of its symbols"
         )
-    unknown = sorted(str(symbol) for symbol in built if symbol not in theorem.symbols)
+    by_name = built if all(isinstance(key, str) for key in built) else dict.fromkeys(theorem.states, built)
+    if set(by_name) != set(theorem.states):
+        raise TheoremError(
+            f"proof {proof.name!r} gives definitions for {sorted(by_name)}, expected all of {sorted(theorem.states)}"
+        )
+    symbols = {symbol for definitions in by_name.values() for symbol in definitions}
+    unknown = sorted(str(symbol) for symbol in symbols if symbol not in theorem.symbols)
     if unknown:
         raise TheoremError(f"proof {proof.name!r} defines {', '.join(unknown)}, not a symbol of {theorem.id}")
-    status, method = _decide_all(_substitute(theorem.states.values(), built))
-    if status == "proved":
-        _require_mutants_unprovable(theorem, proof, built)
-    return status, method
+    return by_name
 
 
 def _claims(theorem: Theorem, proof: Proof, built: Any) -> list[Relational | Certificate]:
@@ -85,28 +102,30 @@ def _claims(theorem: Theorem, proof: Proof, built: Any) -> list[Relational | Cer
     return parts
 
 
-def _substitute(relations: Iterable[Relational], definitions: Mapping[sp.Symbol, sp.Expr]) -> list[Relational]:
-    """The relations with the definitions put in, unevaluated, so that none collapses unseen."""
+def _substitute(relation: Relational, definitions: Mapping[sp.Symbol, sp.Expr]) -> Relational:
+    """The relation with the definitions put in, unevaluated, so that it does not collapse unseen."""
     rules = dict(definitions)
-    return [
-        relation.func(relation.lhs.xreplace(rules), relation.rhs.xreplace(rules), evaluate=False)
-        for relation in relations
-    ]
+    return relation.func(relation.lhs.xreplace(rules), relation.rhs.xreplace(rules), evaluate=False)
 
 
-def _require_mutants_unprovable(theorem: Theorem, proof: Proof, definitions: Mapping[sp.Symbol, sp.Expr]) -> None:
+def _require_mutants_unprovable(theorem: Theorem, proof: Proof, definitions: Definitions) -> None:
     for name, mutant in theorem.mutants.items():
         if mutant.states is None:
             continue  # only its premises differ; they stand in the domain of the proof
-        if _is_provable(theorem, mutant, definitions):
+        if all(
+            any(_is_provable(_substitute(relation, rules)) for rules in _candidates(definitions, state))
+            for state, relation in mutant_states(theorem, mutant).items()
+        ):
             raise TheoremError(f"proof {proof.name!r} also proves the mutant {name!r}: it proves nothing")
 
 
-def _is_provable(theorem: Theorem, mutant: Mutant, definitions: Mapping[sp.Symbol, sp.Expr]) -> bool:
-    relations = _substitute(mutant_states(theorem, mutant).values(), definitions)
-    if any(_counter_example(relation) is not None for relation in relations):
-        return False
-    return all(decide(relation) is not None for relation in relations)
+def _candidates(definitions: Definitions, state: str) -> list[Mapping[sp.Symbol, sp.Expr]]:
+    """The definitions of the relation that a mutant breaks; all there are if it bears another name."""
+    return [definitions[state]] if state in definitions else list(definitions.values())
+
+
+def _is_provable(relation: Relational) -> bool:
+    return _counter_example(relation) is None and decide(relation) is not None
 
 
 def _decide_all(claims: Iterable[Relational | Certificate]) -> tuple[str, str]:

@@ -28,6 +28,8 @@ def _simplest_first(largest: int, parts: int) -> NDArray[np.float64]:
 
 #: ±4 in steps of 1/8: 65 values, near-uniform under one byte.
 ENTRIES = _simplest_first(4, 8)
+#: The same with 0 as the simplest, for the places that should empty as an example shrinks.
+FILLINGS = np.array([0.0, 1.0, *ENTRIES[2:]])
 #: Multiplicities: mostly small, up to 1e8 (weighted samples).
 MULTIPLICITIES = np.array([1, 2, 3, 4, 5, 7, 8, 16, 100, 1000, 10**6, 10**8], dtype=np.int64)
 #: Powers of two between about 1e-3 and 1e3.

@@ -19,6 +19,7 @@ from alignprops.dynamics.problem import HeadProblem
 from alignprops.strategies.grids import (
     BETAS,
     ENTRIES,
+    FILLINGS,
     MULTIPLICITIES,
     SCALES,
     Choices,
@@ -111,15 +112,27 @@ def _features(draw: Draw, choices: Choices, n: int, d: int, *, most: tuple[int, 
     drawn = draw(byte_strings(n_most * d_most + 2 * n_most + d_most))
     body, column, spread, row = np.split(np.frombuffer(drawn, np.uint8), np.cumsum([n_most * d_most, n_most, n_most]))
     parts = Ingredients(
-        entries=decode(body.tobytes(), ENTRIES, n_most, d_most)[:n, :d],
+        entries=_entries(body, n_most, d_most)[:n, :d],
         row=decode(row.tobytes(), ENTRIES, d_most)[:d],
         column=decode(column.tobytes(), ENTRIES, n_most)[:n],
         spread=decode(spread.tobytes(), _SPREADS, n_most)[:n],
     )
     cloud = choices.pick(tuple(CLOUDS.values()))
-    return np.ascontiguousarray(cloud(parts) * choices.pick(SCALES))
+    return np.ascontiguousarray(cloud(parts) * choices.pick(_SCALES))
 
 
+def _entries(drawn: NDArray[np.uint8], n: int, d: int) -> Floats:
+    """A matrix whose simplest form is 1 in the corner and 0 elsewhere.
+
+    Read backwards: Hypothesis sorts bytes as it shrinks, which moves what matters into the first rows and columns.
+    """
+    entries = decode(drawn[::-1].tobytes(), FILLINGS, n, d)
+    entries[0, 0] = ENTRIES[drawn[-1] % len(ENTRIES)]
+    return entries
+
+
+#: Now and then nothing but zeros: λ = 0.
+_SCALES = np.append(SCALES, 0.0)
 _SPREADS = np.array([1.0, 1, 1, 2, 4, 32, 1024])
 
 

@@ -37,6 +37,7 @@ _BUILT_IN = {
     "last-layer": "alignprops.subjects.last_layer",
     "two-layer": "alignprops.subjects.two_layer",
     "policy": "alignprops.subjects.policy",
+    "classifier": "alignprops.subjects.classifier",
 }
 
 

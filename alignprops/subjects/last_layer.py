@@ -112,6 +112,27 @@ def ignores_multiplicity(problem: HeadProblem) -> HeadRun:
     return _iterate(problem, step)
 
 
+def half_of_the_negatives(problem: HeadProblem) -> HeadRun:
+    """Gives samples that prefer y− half their weight."""
+
+    def step(updates: list[Any]) -> Any:
+        weights = problem.weights * (3 + problem.signs) / 4
+        return descend(updates[-1], problem.z, weights, eta=problem.eta, beta=problem.beta)
+
+    return _iterate(problem, step)
+
+
+def sign_descent(problem: HeadProblem) -> HeadRun:
+    """Steps by the sign of the gradient, as Adam does at first."""
+
+    def step(updates: list[Any]) -> Any:
+        return updates[-1] - 2 * problem.eta * np.sign(
+            gradient(updates[-1], problem.z, problem.weights, beta=problem.beta)
+        )
+
+    return _iterate(problem, step)
+
+
 class ThirdRowRun(HeadRun):
     """A run whose head also moves a row that no preference speaks of."""
 
@@ -137,12 +158,15 @@ COUNTERFEITS: dict[str, Train] = {
     "squared-beta": squared_beta,
     "unit-beta-margin": unit_beta_margin,
     "ignores-multiplicity": ignores_multiplicity,
+    "half-of-the-negatives": half_of_the_negatives,
+    "sign-descent": sign_descent,
     "moved-third-row": moved_third_row,
 }
 
 
 def _subject(subject_id: str, trainer: Train) -> Subject:
-    return Subject(subject_id, "last-layer", lambda: trainer, exact=True)
+    exact = trainer is not sign_descent  # a ball that contains 0 has no sign
+    return Subject(subject_id, "last-layer", lambda: trainer, exact=exact)
 
 
 register_kind(

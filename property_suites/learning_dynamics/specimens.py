@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from alignprops.dynamics.problem import HeadProblem
+from alignprops.dynamics.two_layer import TwoLayerProblem
 from alignprops.strategies.heads import step_size_within
 
 
@@ -84,3 +85,15 @@ def in_orthogonal_blocks(problem: HeadProblem) -> HeadProblem:
     blocks = np.zeros((problem.n, problem.behaviour_count, problem.d))
     blocks[np.arange(problem.n), problem.behaviours] = problem.features
     return replace(problem, features=blocks.reshape(problem.n, -1))
+
+
+def lopsided_classes() -> TwoLayerProblem:
+    """μ_+ = (1, −4), μ_- = (0, −5), four fifths positive: ⟨z̄, Δ⟩ < 0, so the projection falls."""
+    return TwoLayerProblem.of(
+        [[1.0, -4.0], [0.0, -5.0]], [1, -1], counts=[4, 1], layer=[[1.0, 0.0]], head=[1.0], eta=0.5, beta=1.0
+    )
+
+
+def learned_wrongly() -> TwoLayerProblem:
+    """w = −B_0Δ and a small step: alignment first has to unlearn, and the distinguishability falls."""
+    return TwoLayerProblem.of([[1.0], [-1.0]], [1, -1], layer=[[1.0]], head=[-2.0], eta=2.0**-6, beta=1.0)
