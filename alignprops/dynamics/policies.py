@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +19,11 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, jacrev, jvp
 from torch.nn.functional import logsigmoid
 
+from alignprops.dynamics.last_layer import train
+from alignprops.dynamics.linearised import NETWORK_ROUNDINGS, LinearisedRun
 from alignprops.dynamics.policy_problem import Kind, PolicyProblem
 from alignprops.dynamics.problem import HeadProblem
+from alignprops.measured import EPS, bounded
 
 
 class Table(nn.Module):
@@ -176,6 +180,45 @@ class Policy:
             loss = jvp(self.loss, (self.reference,), (-self.gradient,))[1]
         return heights.detach().numpy(), float(loss)
 
+    # --- measured: the same quantities with bounds on their rounding --------------------------------------------------
+
+    @cached_property
+    def gradient_size(self) -> Any:
+        """‖G‖."""
+        size = float(self.gradient.norm())
+        return bounded(size, NETWORK_ROUNDINGS * EPS * self._spread)
+
+    @cached_property
+    def ratio_slopes(self) -> Any:
+        """dh_j/dη at η = 0, (n,), by forward mode."""
+        return bounded(self.first_order[0], NETWORK_ROUNDINGS * EPS * self._feature_sizes * self._spread)
+
+    @cached_property
+    def ratios_along_gradient(self) -> Any:
+        """⟨∇h_j, G⟩, (n,), by reverse mode."""
+        values = self.features @ self.gradient.numpy()
+        return bounded(values, NETWORK_ROUNDINGS * EPS * self._feature_sizes * self._spread)
+
+    @cached_property
+    def mean_margin_slope(self) -> Any:
+        """mean_j β dh_j/dη at η = 0, by forward mode."""
+        value = self.problem.beta * float(self.first_order[0].mean())
+        return bounded(value, 2 * NETWORK_ROUNDINGS * EPS * self._spread**2)
+
+    @cached_property
+    def loss_slope(self) -> Any:
+        """dL/dη at η = 0, by forward mode."""
+        return bounded(self.first_order[1], NETWORK_ROUNDINGS * EPS * self._spread**2)
+
+    @cached_property
+    def _feature_sizes(self) -> NDArray[np.float64]:
+        return np.linalg.norm(self.features, axis=1)
+
+    @cached_property
+    def _spread(self) -> float:
+        """(β/2)·mean‖φ_j‖, the size of the terms that G is a sum of."""
+        return self.problem.beta / 2 * float(self._feature_sizes.mean())
+
     def after_step(self, eta: float) -> tuple[NDArray[np.float64], float]:
         """h_i (n,) and L after one SGD step of size η from θ_ref."""
         theta = self.reference - eta * self.gradient
@@ -192,6 +235,11 @@ class Policy:
         return HeadProblem(
             np.ascontiguousarray(self.features), ones, ones, labels, problem.eta / 2, problem.beta, problem.steps
         )
+
+    @cached_property
+    def linearised(self) -> LinearisedRun:
+        """The linearised model's own run beside the head's run of the dictionary."""
+        return LinearisedRun(self.linearised_run(), train(self.head_problem()), float(self.gradient.norm()))
 
     def linearised_run(self) -> NDArray[np.float64]:
         """θ_t − θ_ref, (steps+1, p), of gradient descent on the DPO loss of h_i(θ) = ⟨φ_i, θ − θ_ref⟩, by autograd."""
