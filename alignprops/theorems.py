@@ -119,6 +119,7 @@ class Theorem:
     examples: Mapping[str, Any]
     tight: Mapping[str, Tight]
     min_effective: int
+    effort: float
     exact: bool
     tier: str
     module: str
@@ -170,6 +171,7 @@ def theorem(
     examples: Mapping[str, Any] | None = None,
     tight: Mapping[str, Tight] | None = None,
     min_effective: int = 10,
+    effort: float = 1.0,
     exact: bool = True,
     tier: str = "toy",
     no_proof: str | None = None,
@@ -178,7 +180,7 @@ def theorem(
     """Declare a theorem over its measuring function.
 
     The decorated function takes `(subject, instance)` and returns a mapping from symbols to numbers or arrays
-    (broadcast against each other; the statement is checked element by element). Its first docstring line is the
+    (each relation is checked element by element, its symbols and premises broadcast against each other). Its first docstring line is the
     theorem's title; the annotation of its second argument is the dataclass of the instances.
 
     Args:
@@ -194,6 +196,7 @@ def theorem(
         examples: instances that are always tried first, by name (also by the mutants).
         tight: instances on which the bound is sharp, by name.
         min_effective: with fewer instances that meet the premises the claim is vacuous.
+        effort: share of the usual number of examples that is generated, below 1 where the measure is costly.
         exact: whether the measure can be run again on python-flint balls.
         tier: `toy`, or `model` if it needs a language model.
         no_proof: in one line why nothing of the statement is symbolic; required where there is no proof.
@@ -223,6 +226,7 @@ def theorem(
             examples=dict(examples or {}),
             tight=dict(tight or {}),
             min_effective=min_effective,
+            effort=effort,
             exact=exact,
             tier=tier,
             module=measure.__module__,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -118,36 +119,33 @@ def read(
     values = {
         symbol: as_rounded(value, operations) for symbol, value in measured.items() if not isinstance(value, Outcomes)
     }
-    shape = _common_shape(theorem, values)
-    holds = _where_held(given, values, shape)
-    effective = np.logical_and.reduce([np.ones(shape, dtype=bool), *holds.values()])
-    effective_by_name = {}
-    for name in states:
-        own = _where_held(theorem.under.get(name, {}), values, shape)
-        effective_by_name[name] = np.logical_and.reduce([effective, *own.values()])
-        holds |= own
-    sides = tuple(
-        _sides(name, relation, values, effective_by_name[name])
-        for name, relation in states.items()
-        if all(symbol in values for symbol in relation.free_symbols)
-    )
-    stated = {name: bool(where.any()) for name, where in effective_by_name.items()}
-    return Reading({name: bool(met.any()) for name, met in holds.items()}, stated, sides)
+    general = {name: _premise(relation, values) for name, relation in given.items()}
+    premises, stated, sides = dict(general), {}, []
+    for name, relation in states.items():
+        own = {key: _premise(premise, values) for key, premise in theorem.under.get(name, {}).items()}
+        premises |= own
+        effective = _meeting(theorem, name, relation, values, [*general.values(), *own.values()])
+        stated[name] = bool(effective.any())
+        if all(symbol in values for symbol in relation.free_symbols):
+            sides.append(_sides(name, relation, values, effective))
+    return Reading({name: bool(met.any()) for name, met in premises.items()}, stated, tuple(sides))
 
 
-def _where_held(
-    given: Mapping[str, Relational], values: Mapping[sp.Symbol, Rounded], shape: tuple[int, ...]
-) -> dict[str, NDArray[np.bool_]]:
-    return {name: np.broadcast_to(_premise(relation, values), shape) for name, relation in given.items()}
-
-
-def _common_shape(theorem: Theorem, values: Mapping[sp.Symbol, Rounded]) -> tuple[int, ...]:
-    shapes = {str(symbol): np.shape(value.value) for symbol, value in values.items()}
+def _meeting(
+    theorem: Theorem,
+    name: str,
+    relation: Relational,
+    values: Mapping[sp.Symbol, Rounded],
+    premises: list[NDArray[np.bool_]],
+) -> NDArray[np.bool_]:
+    """Where all premises of a relation hold, in the common shape of its symbols and premises."""
+    shapes = {str(symbol): np.shape(values[symbol].value) for symbol in relation.free_symbols if symbol in values}
     try:
-        return np.broadcast_shapes(*shapes.values())
+        shape = np.broadcast_shapes(*shapes.values(), *(met.shape for met in premises))
     except ValueError:
-        told = ", ".join(f"{name} {shape}" for name, shape in sorted(shapes.items()) if shape)
-        raise TheoremError(f"{theorem.id}: the measured shapes do not fit together: {told}") from None
+        told = ", ".join(f"{symbol} {shape}" for symbol, shape in sorted(shapes.items()) if shape)
+        raise TheoremError(f"{theorem.id}: the measured shapes do not fit together in {name!r}: {told}") from None
+    return reduce(np.logical_and, premises, np.ones(shape, dtype=bool))
 
 
 def _premise(relation: Relational, values: Mapping[sp.Symbol, Rounded]) -> NDArray[np.bool_]:

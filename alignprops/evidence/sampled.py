@@ -99,7 +99,8 @@ def sample(theorem: Theorem, subject: Any, *, exact: bool, name: str, settings: 
     Raises:
         MeasureFailed: the measure raised, or broke its contract; the exception is chained.
     """
-    planned = settings.max_examples + len(theorem.examples) + len(theorem.tight)
+    generated = max(1, round(settings.max_examples * theorem.effort))
+    planned = generated + len(theorem.examples) + len(theorem.tight)
     inspector = Inspector(theorem, subject, exact, alpha=settings.alpha / planned)
     attack = _Attack(inspector, settings)
     attack.explicit(explicit_instances(theorem).values())
@@ -111,7 +112,7 @@ def sample(theorem: Theorem, subject: Any, *, exact: bool, name: str, settings: 
             attack.generated,
             name=name,
             seed=settings.seed,
-            max_examples=settings.max_examples,
+            max_examples=generated,
             shrink=True,
         )
     except Refutation:

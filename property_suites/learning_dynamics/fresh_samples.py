@@ -47,8 +47,9 @@ probability = nonnegative("probability", r"P(\mathrm{correct}\mid s)")
 def fresh_sample(classify: Classify, cloud: Cloud) -> Values:
     """A fresh sample is classified correctly with probability at least 1 − 2exp(−(m_s/K)^α).
 
-    For symmetric noise the factor 2 drops to 1. x|s = μ_s + ξ, P(|⟨v,ξ⟩| ≥ r) ≤ 2exp(−(r/K)^α) for unit v; m_s is the normalised margin of the class mean under a
-    direction u independent of the sample (LD-9). The frequency is judged by a sequential test.
+    For symmetric noise the factor 2 drops to 1. x|s = μ_s + ξ, P(|⟨v,ξ⟩| ≥ r) ≤ 2exp(−(r/K)^α) for unit v; m_s is the
+    normalised margin of the class mean under a direction u independent of the sample (LD-9). The frequency is judged
+    by a sequential test.
     """
     return {
         margin: cloud.margin,

@@ -33,6 +33,7 @@ update_norm = nonnegative("update_norm", r"\lVert u_t\rVert")
     source=im_li("Section 3"),
     on=full_head_problems(),
     rounding=ROUNDING,
+    effort=0.5,
     exact=False,
     mutants={
         "u for u/2": {"every entry of the head": Eq(entry, 2 * reduced_entry)},
@@ -52,8 +53,8 @@ def reduction(train: Train, full: FullHeadProblem) -> Values:
     return {
         entry: full.changes(run),
         reduced_entry: head_entries(run, full),
-        change_norm: full.change_norm(run)[:, None, None],
-        update_norm: run.update_norm[:, None, None],
+        change_norm: full.change_norm(run),
+        update_norm: run.update_norm,
     }
 
 
@@ -118,12 +119,12 @@ def secant_form(train: Train, problem: HeadProblem) -> Values:
     return {
         eta: problem.eta,
         beta: problem.beta,
-        increment: run.increments[1:, None, :],
+        increment: run.increments[1:],
         shift_entry: problem.mean_shift_vector,
-        drag: run.drags[1:, None, :],
-        margin: run.margins[:-1, :, None],
-        drag_along: run.drag_along[:-1, None, None],
-        second_moment: run.second_moment[:-1, None, None],
+        drag: run.drags[1:],
+        margin: run.margins[:-1],
+        drag_along: run.drag_along[:-1],
+        second_moment: run.second_moment[:-1],
     }
 
 

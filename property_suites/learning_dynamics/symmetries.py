@@ -88,10 +88,10 @@ def label_flip(train: Train, problem: HeadProblem) -> Values:
     """Flipping all labels turns the head around: u changes sign, the margins stay (LD-12b)."""
     run, other = train(problem), train(flipped(problem))
     return {
-        margins: run.margins[:, :, None],
-        other_margins: other.margins[:, :, None],
-        update: run.entries[:, None, :],
-        flipped_update: other.entries[:, None, :],
+        margins: run.margins,
+        other_margins: other.margins,
+        update: run.entries,
+        flipped_update: other.entries,
     }
 
 
