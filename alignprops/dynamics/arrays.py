@@ -43,7 +43,7 @@ def to_backend(values: Any, *, like: Any = None, dtype: str | None = None, devic
         return torch.as_tensor(values, dtype=like.dtype, device=like.device)
     if device is None and not is_tensor(values):
         array = np.asarray(values)
-        kept = array.dtype if array.dtype in (np.float32, np.float64, object) else np.dtype(np.float64)
+        kept = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
         return array.astype(dtype or kept, copy=False)
     return _to_tensor(values, dtype=dtype, device=device)
 
