@@ -125,6 +125,15 @@ def second_moment_eigenvalue(rows: Any, counts: Any) -> Pair:
     return value * scale**2, (error + forming) * scale**2
 
 
+def mean_squared_norm(rows: Any, counts: Any) -> Pair:
+    """Mean of ‖r_i‖² for rows (n, d) with multiplicities (n,); a pair."""
+    total = int(counts.sum())
+    if is_exact(rows):
+        return (as_exact(counts)[:, None] * rows * rows).sum() / total, 0.0
+    value = float(counts @ (rows * rows).sum(axis=1) / total)
+    return value, (sum(rows.shape) + 4) * EPS * value
+
+
 def _exact_second_moment(rows: Any, counts: Any) -> Any:
     """Σ c r rᵀ (d, d), or √(c_i c_j)⟨r_i, r_j⟩ (n, n), of the same non-zero spectrum, if that is smaller."""
     n, d = rows.shape

@@ -212,7 +212,8 @@ class Policy:
 
     @cached_property
     def _feature_sizes(self) -> NDArray[np.float64]:
-        return np.linalg.norm(self.features, axis=1)
+        sizes: NDArray[np.float64] = np.linalg.norm(self.features, axis=1)
+        return sizes
 
     @cached_property
     def _spread(self) -> float:

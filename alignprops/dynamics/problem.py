@@ -21,10 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignprops._errors import InputError
+from alignprops.dynamics import class_statistics
+from alignprops.dynamics.checks import checked_arrays, checked_settings
 from alignprops.dynamics.linear_algebra import (
     Pair,
     as_exact,
+    mean_squared_norm,
     norm,
     norm_rounding,
     second_moment_eigenvalue,
@@ -62,29 +64,8 @@ class HeadProblem:
         behaviours: ArrayLike | None = None,
     ) -> HeadProblem:
         """Build a problem from user input. Raises InputError where it makes no sense."""
-        rows = np.ascontiguousarray(features, dtype=np.float64)
-        if rows.ndim != 2 or 0 in rows.shape:
-            raise InputError(f"features have shape {rows.shape}; expected (samples, dimension), both ≥ 1")
-        if not np.isfinite(rows).all():
-            bad = int((~np.isfinite(rows)).any(axis=1).sum())
-            raise InputError(f"{bad} of {len(rows)} feature rows hold NaN or infinity; recompute them")
-        labels = _integers("signs", signs, len(rows))
-        if not np.isin(labels, (-1, 1)).all():
-            strange = sorted(set(labels.tolist()) - {-1, 1})
-            raise InputError(f"signs hold {strange}; expected +1 (prefers y+) or -1")
-        many = _integers("counts", np.ones(len(rows)) if counts is None else counts, len(rows))
-        if many.min() < 1:
-            raise InputError(f"counts hold {many.min()}; expected multiplicities of at least 1")
-        kinds = _integers("behaviours", np.zeros(len(rows)) if behaviours is None else behaviours, len(rows))
-        if not np.array_equal(np.unique(kinds), np.arange(kinds.max() + 1)):
-            given = np.unique(kinds).tolist()
-            raise InputError(f"behaviours hold {given}; expected labels 0, 1, … without a gap")
-        for name, number in (("eta", eta), ("beta", beta)):
-            if not (np.isfinite(number) and number > 0):
-                raise InputError(f"{name} is {number!r}; expected a positive number")
-        if int(steps) != steps or steps < 1:
-            raise InputError(f"steps is {steps!r}; expected an integer of at least 1")
-        return cls(rows, labels, many, kinds, float(eta), float(beta), int(steps))
+        arrays = checked_arrays(features, signs, counts=counts, behaviours=behaviours)
+        return cls(*arrays, *checked_settings(eta, beta, steps))
 
     def with_steps(self, steps: int) -> HeadProblem:
         """The same problem, run for another number of steps."""
@@ -144,7 +125,7 @@ class HeadProblem:
     @cached_property
     def shift_rounding(self) -> float:
         """Bound on ‖computed z̄ − z̄‖."""
-        return self._mean_rounding(self.z, None)
+        return self.mean_rounding(self.z, None)
 
     def mean(self, rows: NDArray[Any], where: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Mean over the samples (of the rows in `where` if given) of rows (n, d), multiplicities included.
@@ -162,7 +143,7 @@ class HeadProblem:
 
     def behaviour_shift_rounding(self, k: int) -> float:
         """Bound on ‖computed z̄_k − z̄_k‖."""
-        return self._mean_rounding(self.z, self.behaviours == k)
+        return self.mean_rounding(self.z, self.behaviours == k)
 
     def class_mean(self, sign: int) -> NDArray[Any]:
         """μ_± = mean of x_i over the samples of that sign, (d,); the class must not be empty."""
@@ -170,9 +151,10 @@ class HeadProblem:
 
     def class_mean_rounding(self, sign: int) -> float:
         """Bound on ‖computed μ_± − μ_±‖."""
-        return self._mean_rounding(self.features, self.signs == sign)
+        return self.mean_rounding(self.features, self.signs == sign)
 
-    def _mean_rounding(self, rows: NDArray[Any], where: NDArray[np.bool_] | None) -> float:
+    def mean_rounding(self, rows: NDArray[Any], where: NDArray[np.bool_] | None = None) -> float:
+        """Bound on ‖computed mean − mean‖ for `mean(rows, where)`."""
         if self.exact:
             return 0.0
         many = self.counts if where is None else self.counts[where]
@@ -190,7 +172,7 @@ class HeadProblem:
     @cached_property
     def mean_shift(self) -> Any:
         """‖z̄‖, which sets the initial update rate."""
-        return self._norm_of(self.shift, self.shift_rounding)
+        return self.norm_of(self.shift, self.shift_rounding)
 
     @cached_property
     def curvature(self) -> Any:
@@ -290,7 +272,8 @@ class HeadProblem:
         spread = np.sqrt(self.weights @ self.row_norms**2) * np.linalg.norm(v)
         return float(value), float((self.d + 2) * EPS * spread + slip * spread + (self.n + 4) * EPS * value)
 
-    def _norm_of(self, v: NDArray[Any], rounding: float) -> Any:
+    def norm_of(self, v: NDArray[Any], rounding: float) -> Any:
+        """‖v‖, measured, for v within `rounding` of the vector meant."""
         value = norm(v)
         if self.exact:
             return value
@@ -301,13 +284,7 @@ class HeadProblem:
     @cached_property
     def distinguishability(self) -> Any:
         """δ = ‖μ_+ − μ_-‖; NaN if a class is empty."""
-        if not self.both_classes:
-            return self._undefined()
-        rounding = self.class_mean_rounding(1) + self.class_mean_rounding(-1)
-        difference = self.class_mean(1) - self.class_mean(-1)
-        if self.exact:
-            return norm(difference)
-        return self._norm_of(difference, rounding + EPS * float(norm(difference)))
+        return class_statistics.distinguishability(self)
 
     @property
     def both_classes(self) -> bool:
@@ -322,55 +299,26 @@ class HeadProblem:
     @cached_property
     def concentration(self) -> Any:
         """The larger covariance spectral norm of the two classes, with 1/(n_class − 1); NaN below two samples."""
-        return self._larger_class_statistic(second_moment_eigenvalue)
+        return class_statistics.larger_covariance(self, second_moment_eigenvalue)
 
     @cached_property
     def covariance_trace(self) -> Any:
         """The larger covariance trace of the two classes, with 1/(n_class − 1); NaN below two samples."""
-        return self._larger_class_statistic(_mean_squared_norm)
-
-    def _larger_class_statistic(self, statistic: Any) -> Any:
-        pairs = []
-        for sign in (1, -1):
-            where = self.signs == sign
-            many = self.counts[where]
-            size = int(many.sum())
-            if size < 2:
-                return self._undefined()
-            deviations = self.features[where] - self.class_mean(sign)
-            value, error = statistic(deviations, many)
-            if self.exact:
-                pairs.append((value * size / (size - 1), 0.0))
-                continue
-            # A centre that is off by a adds a² to the mean square; 2a·spread covers the deviations' rounding.
-            spread = float(many @ (deviations**2).sum(axis=1)) / size
-            slip = self.class_mean_rounding(sign) + EPS * float(np.sqrt(spread))
-            error += 2 * slip * float(np.sqrt(spread)) + slip**2
-            pairs.append((value * size / (size - 1), (error + 3 * EPS * value) * size / (size - 1)))
-        (first, its), (second, other) = pairs
-        return first.max(second) if self.exact else bounded(max(first, second), max(its, other))
+        return class_statistics.larger_covariance(self, mean_squared_norm)
 
     @cached_property
     def common_offset_share(self) -> Any:
         """‖x̄‖²/mean‖x_i‖²: how much of the features is one common offset; 0 if all features are 0."""
-        offset = norm(self.mean(self.features))
-        squares, error = _mean_squared_norm(self.features, self.counts)
-        if self.exact:
-            return offset * offset / squares if squares > 0 else squares
-        if squares == 0:
-            return bounded(0.0, 0.0)
-        slip = self._mean_rounding(self.features, None) + norm_rounding(self.d) * float(offset)
-        share = float(offset) ** 2 / squares
-        wander = 2 * slip * float(offset) + slip**2 + share * error
-        return bounded(share, wander / squares + 4 * EPS * share)
+        return class_statistics.common_offset_share(self)
 
-    def _undefined(self) -> Any:
+    def undefined(self) -> Any:
+        """NaN, in the world of this problem."""
         return self.features[0, 0] * float("nan") if self.exact else bounded(float("nan"), 0.0)
 
     @cached_property
     def offset_vector(self) -> Any:
         """x̄, the common offset, (d,)."""
-        return self._vector(self.mean(self.features), self._mean_rounding(self.features, None))
+        return self._vector(self.mean(self.features), self.mean_rounding(self.features, None))
 
     @cached_property
     def class_difference_vector(self) -> Any:
@@ -439,20 +387,3 @@ class HeadProblem:
     def behaviour_shift_roundings(self) -> NDArray[np.float64]:
         """Bounds on ‖computed z̄_k − z̄_k‖, (K,)."""
         return np.array([self.behaviour_shift_rounding(k) for k in range(self.behaviour_count)])
-
-
-def _mean_squared_norm(rows: NDArray[Any], counts: NDArray[np.int64]) -> Pair:
-    total = int(counts.sum())
-    if is_exact(rows):
-        return (as_exact(counts)[:, None] * rows * rows).sum() / total, 0.0
-    value = float(counts @ (rows * rows).sum(axis=1) / total)
-    return value, (sum(rows.shape) + 4) * EPS * value
-
-
-def _integers(name: str, values: ArrayLike, n: int) -> NDArray[np.int64]:
-    array = np.asarray(values)
-    if array.shape != (n,):
-        raise InputError(f"{name} have shape {array.shape}; expected ({n},), one for each feature row")
-    if not np.isfinite(array.astype(np.float64)).all() or (array != np.round(array)).any():
-        raise InputError(f"{name} hold numbers that are not integers")
-    return np.ascontiguousarray(array, dtype=np.int64)
