@@ -63,6 +63,9 @@ class _Floats:
     def multiply(a: Rounded, b: Rounded) -> Rounded:
         value = a.value * b.value
         error = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
+        if np.isnan(error).any():  # 0 times what has no bound is 0
+            error = _bounded_product(a.value, b.error) + _bounded_product(b.value, a.error)
+            error = error + _bounded_product(a.error, b.error)
         return Rounded(value, error + EPS * np.abs(value) + SMALLEST)
 
     @staticmethod
@@ -101,12 +104,18 @@ class _Floats:
     @staticmethod
     def smooth(function: Callable[[Any], Any], steepest: Steepest, a: Rounded) -> Rounded:
         value = function(a.value)
-        return Rounded(value, steepest(a.value, a.error) * a.error + FUNCTION_ULPS * EPS * np.abs(value) + SMALLEST)
+        error = _bounded_product(steepest(a.value, a.error), a.error)
+        return Rounded(value, error + FUNCTION_ULPS * EPS * np.abs(value) + SMALLEST)
 
     @staticmethod
     def largest(terms: list[Rounded]) -> Rounded:
         value = reduce(np.maximum, [term.value for term in terms])
         return Rounded(value, reduce(np.maximum, [term.error for term in terms]))
+
+
+def _bounded_product(size: Any, error: Any) -> Any:
+    """|size| · error, where 0 · ∞ is 0: a bound for a product with a number that is finite, if unknown."""
+    return np.where((size == 0) | (error == 0), 0, np.abs(size) * error)
 
 
 class _Balls:

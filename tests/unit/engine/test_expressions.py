@@ -126,6 +126,15 @@ def test_reciprocal_of_what_may_be_zero_has_no_bound() -> None:
     assert found == (1 / 1e-9, math.inf)
 
 
+def test_zero_times_what_has_no_bound_is_zero() -> None:
+    """An exact 0 makes a product 0 whatever the other factor; one that may not be 0 leaves it without a bound."""
+    unbounded = Rounded(1.0, math.inf)
+
+    assert rounded(X * Y, {X: Rounded(0.0, 0.0), Y: unbounded}).error < 1e-300
+    assert rounded(X * Y, {X: Rounded(0.0, 1e-16), Y: unbounded}).error == math.inf
+    assert rounded(log1mexp(X), {X: Rounded(2.0, 0.0)}).error < 1e-14
+
+
 def test_exponential_that_underflows_keeps_an_honest_bound() -> None:
     """exp(−800 ± 100) is computed as 0, and may be as large as exp(−700)."""
     found = rounded(sp.exp(X), {X: Rounded(-800.0, 100.0)})
