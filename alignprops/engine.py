@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
+from math import ceil
 from typing import Any
 
 from alignprops._errors import InputError
-from alignprops.evidence.generation import VERSIONS
-from alignprops.evidence.mutants import hunt
-from alignprops.evidence.sampled import MeasureFailed, Tally, check_instance, sample
+from alignprops.evidence.generation import VERSIONS, GenerationFailed
+from alignprops.evidence.mutants import Deaths, hunt
+from alignprops.evidence.reading import MeasureFailed
+from alignprops.evidence.sampled import Tally, check_instance, sample
 from alignprops.evidence.symbolic import Ruling, rule
 from alignprops.results import MutantsResult, ProofsResult, Result, Verdict
 from alignprops.settings import Settings
@@ -31,8 +33,7 @@ def evaluate(theorem: Theorem, subject: Subject, settings: Settings = Settings()
         raise InputError(f"{theorem.id} is about a {theorem.kind!r} subject; {subject.id} is of kind {subject.kind!r}")
     started = time.perf_counter()
     verdict, reason, evidence, witness = _judge(theorem, subject, settings)
-    seconds = round(time.perf_counter() - started, 4)
-    return Result(theorem.id, subject.id, verdict, reason, evidence, witness, seconds)
+    return Result(theorem.id, subject.id, verdict, reason, evidence, witness, _since(started))
 
 
 _Judged = tuple[Verdict, str, dict[str, Any], dict[str, Witness] | None]
@@ -46,6 +47,8 @@ def _judge(theorem: Theorem, subject: Subject, settings: Settings) -> _Judged:
         exact = theorem.exact and subject.exact
         tally = sample(theorem, subject.get(), exact=exact, name=claim, settings=settings)
     except MeasureFailed as failure:
+        return Verdict.ERROR, str(failure), {}, _witness_both(theorem, subject, failure.instance, settings)
+    except GenerationFailed as failure:
         return Verdict.ERROR, str(failure), {}, None
     verdict, reason = _sampled_verdict(theorem, tally)
     evidence: dict[str, Any] = {"sampled": tally.to_json()}
@@ -67,10 +70,18 @@ def _observe(theorem: Theorem, subject: Subject, settings: Settings) -> _Judged:
 def _observed_verdict(tally: Tally) -> tuple[Verdict, str]:
     if tally.smallest_failure is not None:
         return Verdict.REFUTED, f"refuted on the observed run, by {tally.by}"
+    if tally.too_small is not None:
+        return Verdict.ERROR, TOO_SMALL
     if not tally.effective:
         unmet = [name for name, held in tally.premises.items() if not held]
-        return Verdict.NOT_APPLICABLE, "premise not met on this run: " + ", ".join(unmet)
+        return Verdict.NOT_APPLICABLE, "premise not met on this run: " + (", ".join(unmet) or "all of them together")
     return Verdict.HELD, "held on the observed run"
+
+
+TOO_SMALL = (
+    "the derived tolerance is too small: float64 misses by more, yet exact arithmetic finds nothing wrong; "
+    "raise the operation count or the error bounds of the measure"
+)
 
 
 def _sampled_verdict(theorem: Theorem, tally: Tally) -> tuple[Verdict, str]:
@@ -78,16 +89,14 @@ def _sampled_verdict(theorem: Theorem, tally: Tally) -> tuple[Verdict, str]:
     if tally.smallest_failure is not None:
         return Verdict.REFUTED, f"refuted by {tally.by} after {counts}"
     if tally.too_small is not None:
-        return Verdict.ERROR, (
-            "the derived tolerance is too small: float64 misses by more, yet exact arithmetic finds nothing wrong; "
-            "raise the operation count or the error bounds of the measure"
-        )
+        return Verdict.ERROR, TOO_SMALL
     blunt = _blunt(theorem, tally)
     if blunt:
         return Verdict.ERROR, blunt
     if tally.timed_out:
         return Verdict.INCONCLUSIVE, f"the time cap ended the search: {counts}"
-    needed = min(theorem.min_effective, max(1, tally.examples))
+    # The share is what counts where fewer examples are asked for than usual.
+    needed = max(1, min(theorem.min_effective, ceil(theorem.min_effective * tally.examples / Settings().max_examples)))
     scarce = [name for name, count in tally.stated.items() if count < needed]
     if tally.effective < needed or scarce:
         where = f" for {', '.join(map(repr, scarce))}" if scarce and len(theorem.states) > 1 else ""
@@ -100,7 +109,9 @@ def _blunt(theorem: Theorem, tally: Tally) -> str | None:
     for name, tight in theorem.tight.items():
         seen = tally.tightness.get(tight.of, 0.0)
         if seen < tight.at_least:
-            return f"{tight.of!r} is declared sharp at {name!r} to a ratio of {tight.at_least}; the largest seen is {seen}"
+            return (
+                f"{tight.of!r} is declared sharp at {name!r} to a ratio of {tight.at_least}; the largest seen is {seen}"
+            )
     return None
 
 
@@ -121,10 +132,20 @@ def _with_proofs(theorem: Theorem, reason: str) -> tuple[Verdict, str, dict[str,
 
 
 def _witnesses(theorem: Theorem, subject: Subject, tally: Tally, settings: Settings) -> dict[str, Witness] | None:
-    if tally.smallest_failure is None or tally.worst_failure is None:
-        return None
-    found = {"simplest": tally.smallest_failure, "worst": tally.worst_failure[1]}
+    if tally.smallest_failure is not None and tally.worst_failure is not None:
+        return _named_witnesses(theorem, subject, settings, tally.smallest_failure, tally.worst_failure[1])
+    return None if tally.too_small is None else _witness_both(theorem, subject, tally.too_small, settings)
+
+
+def _witness_both(theorem: Theorem, subject: Subject, instance: Any, settings: Settings) -> dict[str, Witness]:
+    return _named_witnesses(theorem, subject, settings, instance, instance)
+
+
+def _named_witnesses(
+    theorem: Theorem, subject: Subject, settings: Settings, simplest: Any, worst: Any
+) -> dict[str, Witness]:
     claim = f"{theorem.id}::{subject.id}"
+    found = {"simplest": simplest, "worst": worst}
     return {role: Witness(claim, instance, settings.seed, VERSIONS) for role, instance in found.items()}
 
 
@@ -137,9 +158,8 @@ def replay(theorem: Theorem, subject: Subject, instance: Any, settings: Settings
     except MeasureFailed as failure:
         return Result(theorem.id, subject.id, Verdict.ERROR, str(failure))
     verdict, reason = _observed_verdict(tally)
-    seconds = round(time.perf_counter() - started, 4)
     witness = _witnesses(theorem, subject, tally, settings)
-    return Result(theorem.id, subject.id, verdict, reason, {"sampled": tally.to_json()}, witness, seconds)
+    return Result(theorem.id, subject.id, verdict, reason, {"sampled": tally.to_json()}, witness, _since(started))
 
 
 # --- mutants ----------------------------------------------------------------------------------------------------
@@ -150,13 +170,25 @@ def attack_mutants(theorem: Theorem, settings: Settings = Settings()) -> Mutants
     started = time.perf_counter()
     reference = references_for(theorem)[0]
     exact = theorem.exact and reference.exact
-    deaths = hunt(theorem, reference.get(), exact=exact, settings=settings)
-    alive = [death.name for death in deaths if not death.killed]
-    verdict = Verdict.ERROR if alive else Verdict.HELD
-    killed = len(deaths) - len(alive)
-    reason = f"{killed} of {len(deaths)} mutants killed" + (f"; alive: {', '.join(alive)}" if alive else "")
-    seconds = round(time.perf_counter() - started, 4)
-    return MutantsResult(theorem.id, verdict, reason, [death.to_json() for death in deaths], seconds)
+    try:
+        deaths = hunt(theorem, reference.get(), exact=exact, settings=settings)
+    except (MeasureFailed, GenerationFailed) as failure:
+        return MutantsResult(theorem.id, Verdict.ERROR, str(failure), [], _since(started))
+    verdict, reason = _hunted_verdict(deaths)
+    return MutantsResult(theorem.id, verdict, reason, [death.to_json() for death in deaths.fates], _since(started))
+
+
+def _hunted_verdict(deaths: Deaths) -> tuple[Verdict, str]:
+    alive = [death.name for death in deaths.fates if not death.killed]
+    told = f"{len(deaths.fates) - len(alive)} of {len(deaths.fates)} mutants killed"
+    if not alive:
+        return Verdict.HELD, told
+    told = f"{told}; alive: {', '.join(alive)}"
+    return (Verdict.INCONCLUSIVE, f"the time cap ended the hunt: {told}") if deaths.timed_out else (Verdict.ERROR, told)
+
+
+def _since(started: float) -> float:
+    return round(time.perf_counter() - started, 4)
 
 
 # --- proofs -----------------------------------------------------------------------------------------------------
@@ -172,8 +204,7 @@ def prove(theorem: Theorem) -> ProofsResult:
     rulings = _rulings(theorem)
     verdict = _proof_verdict(rulings)
     told = [f"{ruling.name}: {ruling.status}" + (f" ({ruling.reason})" if ruling.reason else "") for ruling in rulings]
-    seconds = round(time.perf_counter() - started, 4)
-    return ProofsResult(theorem.id, verdict, "; ".join(told), [ruling.to_json() for ruling in rulings], seconds)
+    return ProofsResult(theorem.id, verdict, "; ".join(told), [ruling.to_json() for ruling in rulings], _since(started))
 
 
 @lru_cache(maxsize=1024)

@@ -8,17 +8,19 @@ the sign of every gap is known, or 1024 bits are spent: a gap whose ball still c
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from functools import reduce
 from typing import Any
 
 import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 from sympy.core.relational import Relational
 
+from alignprops._errors import TheoremError
 from alignprops.evidence.outcomes import Outcomes
-from alignprops.evidence.reading import NonFinite, measure
+from alignprops.evidence.reading import NonFinite, is_strict, measure
 from alignprops.expressions import as_balls, exact
 from alignprops.theorems import Theorem
 
@@ -34,12 +36,24 @@ class Judgement(Enum):
     INEFFECTIVE = "ineffective"
 
 
+class Undecided(TheoremError):
+    """A strict relation whose sides are equal to the last precision: balls can neither keep nor break it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Adjudication:
+    """The judgement, and for each relation the elements at which no premise fails."""
+
+    judgement: Judgement
+    effective: Mapping[str, NDArray[np.bool_]]
+
+
 def to_balls(instance: Any) -> Any:
     """The same instance with every float, alone or in arrays, as an exact ball; integers and text stay."""
     from flint import arb
 
-    if isinstance(instance, float):
-        return arb(instance)
+    if isinstance(instance, float | np.floating):
+        return arb(float(instance))
     if isinstance(instance, np.ndarray) and np.issubdtype(instance.dtype, np.floating):
         out = np.empty(instance.shape, dtype=object)
         for index, number in np.ndenumerate(instance):
@@ -59,19 +73,26 @@ def adjudicate(
     given: Mapping[str, Relational],
     subject: Any,
     instance: Any,
-) -> Judgement:
-    """Decide the relations on `instance` by balls of growing precision."""
+) -> Adjudication:
+    """Decide the relations on `instance` by balls of growing precision.
+
+    Raises:
+        NonFinite: a side has no finite value at the last precision where the premises hold.
+        Undecided: the sides of a strict relation are equal to the last precision.
+    """
     from flint import ctx
 
     for precision in PRECISIONS:
         with ctx.workprec(precision):
-            judgement = _judge(theorem, states, given, subject, instance, last=precision == PRECISIONS[-1])
+            rulings = _rulings(theorem, states, given, subject, instance, last=precision == PRECISIONS[-1])
+        judgement = _judgement(rulings.values())
         if judgement is not None:
-            return judgement
-    raise AssertionError("the last precision always judges")
+            return Adjudication(judgement, {name: ruling.effective for name, ruling in rulings.items()})
+        _require_decidable(theorem, rulings, last=precision == PRECISIONS[-1])
+    return Adjudication(Judgement.ATTAINED, {name: ruling.effective for name, ruling in rulings.items()})
 
 
-def _judge(
+def _rulings(
     theorem: Theorem,
     states: Mapping[str, Relational],
     given: Mapping[str, Relational],
@@ -79,55 +100,72 @@ def _judge(
     instance: Any,
     *,
     last: bool,
-) -> Judgement | None:
+) -> dict[str, _Ruling]:
     measured = measure(theorem, subject, to_balls(instance))
     values = {s: as_balls(v, str(s)) for s, v in measured.items() if not isinstance(v, Outcomes)}
     general = [_Signs.of(relation, values) for relation in given.values()]
-    rulings = [
-        _rule(
+    return {
+        name: _rule(
             _Signs.of(relation, values),
             general + [_Signs.of(premise, values) for premise in theorem.under.get(name, {}).values()],
             last=last,
         )
         for name, relation in states.items()
         if all(symbol in values for symbol in relation.free_symbols)
-    ]
+    }
+
+
+def _judgement(rulings: Collection[_Ruling]) -> Judgement | None:
+    """The judgement on all relations together; None where it takes more bits."""
     if any(ruling.refuted for ruling in rulings):
         return Judgement.REFUTED
-    if all(ruling.ineffective for ruling in rulings):
+    if not any(ruling.effective.any() for ruling in rulings):
         return Judgement.INEFFECTIVE
     if all(ruling.met for ruling in rulings):
         return Judgement.MET
-    if not last:
-        return None
-    if any(ruling.blown for ruling in rulings):
-        raise NonFinite(f"{theorem.id}: a side has no finite value at {PRECISIONS[-1]} bits where the premises hold")
-    return Judgement.ATTAINED
+    return None
+
+
+def _require_decidable(theorem: Theorem, rulings: Mapping[str, _Ruling], *, last: bool) -> None:
+    for name, ruling in rulings.items():
+        if last and ruling.blown:
+            raise NonFinite(
+                f"{theorem.id}: {name!r} or a premise of it has no finite value at {PRECISIONS[-1]} bits "
+                "where the premises hold"
+            )
+        if last and ruling.tied:
+            raise Undecided(
+                f"{theorem.id}: {name!r} is strict, and its sides are equal to {PRECISIONS[-1]} bits; "
+                "state it with ≤, or in log space"
+            )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Ruling:
-    """One relation under its premises, over all elements."""
+    """One relation under its premises: where it is effective, and what is true somewhere there."""
 
+    effective: NDArray[np.bool_]
     refuted: bool
-    ineffective: bool
     met: bool
     blown: bool
+    tied: bool
 
 
 def _rule(conclusion: _Signs, premises: list[_Signs], *, last: bool) -> _Ruling:
     shape = np.broadcast_shapes(conclusion.broken.shape, *(premise.broken.shape for premise in premises))
     nowhere = np.zeros(shape, dtype=bool)
-    fails = reduce(np.logical_or, [nowhere, *(premise.broken for premise in premises)])
-    doubtful = reduce(np.logical_or, [nowhere, *(premise.open for premise in premises)])
-    # A closed premise whose ball still contains 0 at the last precision is attained, and so counts as met.
-    refuted = conclusion.broken & ~fails & (~doubtful | last)
+    if last:
+        premises = [premise.settled() for premise in premises]
+    fails = reduce(np.logical_or, [premise.broken for premise in premises], nowhere)
+    doubtful = reduce(np.logical_or, [premise.open for premise in premises], nowhere)
+    blown = reduce(np.logical_or, [premise.blown for premise in premises], conclusion.blown)
     unsettled = (conclusion.open | conclusion.broken) & ~fails
     return _Ruling(
-        refuted=bool(refuted.any()),
-        ineffective=bool(fails.all()),
+        effective=~fails,
+        refuted=bool((conclusion.broken & ~fails & ~doubtful).any()),
         met=not unsettled.any(),
-        blown=bool((conclusion.blown & ~fails).any()),
+        blown=bool((blown & unsettled).any()),
+        tied=conclusion.strict and bool((conclusion.open & ~fails).any()),
     )
 
 
@@ -135,24 +173,30 @@ def _rule(conclusion: _Signs, premises: list[_Signs], *, last: bool) -> _Ruling:
 class _Signs:
     """Where a relation is certainly broken, where its ball does not tell, and where that ball is not finite."""
 
-    broken: Any
-    open: Any
-    blown: Any
+    broken: NDArray[np.bool_]
+    open: NDArray[np.bool_]
+    blown: NDArray[np.bool_]
+    strict: bool
 
     @classmethod
     def of(cls, relation: Relational, values: Mapping[sp.Symbol, Any]) -> _Signs:
-        identity = isinstance(relation, sp.Eq)
+        identity, strict = isinstance(relation, sp.Eq), is_strict(relation)
         small, large = (relation.lhs, relation.rhs) if identity else (relation.lts, relation.gts)
         gap = np.asarray(exact(large, values) - exact(small, values), dtype=object)
         blown = _where(lambda ball: not ball.is_finite(), gap)
         if identity:
             broken = _where(lambda ball: not ball.contains(0), gap)
-            return cls(broken, ~broken & ~_where(lambda ball: ball.is_zero(), gap), blown)
-        strict = isinstance(relation, sp.StrictLessThan | sp.StrictGreaterThan)
-        broken = _where(lambda ball: bool(ball <= 0 if strict else ball < 0), gap)
-        met = _where(lambda ball: bool(ball > 0 if strict else ball >= 0), gap)
-        return cls(broken, ~broken & ~met, blown)
+            met = _where(lambda ball: ball.is_zero(), gap)
+        else:
+            broken = _where(lambda ball: bool(ball <= 0 if strict else ball < 0), gap)
+            met = _where(lambda ball: bool(ball > 0 if strict else ball >= 0), gap)
+        return cls(broken & ~blown, blown | ~(broken | met), blown, strict)
+
+    def settled(self) -> _Signs:
+        """As a premise at the last precision: equal sides meet a closed premise, and break a strict one."""
+        equal = self.open & ~self.blown
+        return _Signs(self.broken | (equal & self.strict), self.blown, self.blown, self.strict)
 
 
-def _where(test: Any, gaps: Any) -> Any:
+def _where(test: Callable[[Any], bool], gaps: NDArray[np.object_]) -> NDArray[np.bool_]:
     return np.vectorize(test, otypes=[bool])(gaps) if gaps.size else np.zeros(gaps.shape, dtype=bool)

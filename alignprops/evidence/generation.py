@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib
+import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 import hypothesis
+import hypothesis.errors
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.strategies import SearchStrategy
 
+from alignprops._errors import TheoremError
 from alignprops.theorems import Theorem
+
+
+class GenerationFailed(TheoremError):
+    """The strategy of the instances raised, or the check of one came out differently the second time."""
+
 
 #: The versions on which generated inputs may depend.
 VERSIONS = tuple(f"{name} {version(name)}" for name in ("alignprops", "hypothesis", "numpy"))
@@ -54,35 +64,96 @@ def drive(
     max_examples: int,
     shrink: bool,
 ) -> None:
-    """Run `example` on generated instances; an exception of it is shrunk (if asked) and raised."""
+    """Run `example` on generated instances; an exception of it is shrunk (if asked) and raised.
+
+    Where the strategy rejects everything it generates, nothing is run.
+
+    Raises:
+        GenerationFailed: the strategy raised, or `example` raised on an instance and then did not.
+    """
+    raised: list[Exception] = []
 
     def run(instance: Any) -> None:
         with seeded_generators(seed):
-            example(contiguous(instance))
+            ready = contiguous(instance)
+            try:
+                example(ready)
+            except Exception as error:
+                raised.append(error)
+                raise
 
     test = hypothesis.given(instance=on)(run)
     test = generation_settings(max_examples, shrink=shrink)(test)
-    hypothesis.seed(derived_seed(seed, name))(test)()
+    try:
+        with without_local_constants():
+            hypothesis.seed(derived_seed(seed, name))(test)()
+    except hypothesis.errors.Unsatisfiable:
+        pass
+    except hypothesis.errors.Flaky as error:
+        raise GenerationFailed(
+            "one instance came out in two ways: the measure or the subject is not a function of the instance"
+        ) from error
+    except Exception as error:
+        if any(error is known for known in raised):
+            raise
+        raise GenerationFailed(f"the instances cannot be generated: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def without_local_constants() -> Iterator[None]:
+    """Keep Hypothesis from drawing constants that it reads in the source of the modules that happen to be imported.
+
+    They would make inputs depend on the host's code, on imports and so on the selection of tests; and a cache of them
+    would be written to the host's folder. Hypothesis has no setting for it (6.131 and later).
+    """
+    providers: Any = importlib.import_module("hypothesis.internal.conjecture.providers")
+    replaced = {"_get_local_constants": _no_constants, "CONSTANTS_CACHE": _constants_cache()}
+    known = {name: getattr(providers, name) for name in replaced if hasattr(providers, name)}
+    try:
+        for name in known:
+            setattr(providers, name, replaced[name])
+        yield
+    finally:
+        for name, original in known.items():
+            setattr(providers, name, original)
+
+
+def _no_constants() -> Any:
+    return importlib.import_module("hypothesis.internal.constants_ast").Constants()
+
+
+@cache
+def _constants_cache() -> Any:
+    """Which of Hypothesis's own constants a draw permits, apart from the cache that knows the local ones."""
+    return importlib.import_module("hypothesis.internal.cache").LRUCache(1024)
 
 
 @contextmanager
 def seeded_generators(seed: int) -> Iterator[None]:
-    """Seed numpy's and torch's global generators for one example, and restore them.
+    """Seed the global generators of Python, numpy and torch for one example, and restore them.
 
-    torch is touched only if something has imported it. (Hypothesis does the same for `random` and numpy.)
+    torch is touched only if something has imported it, CUDA only if something has initialised it.
     """
-    state = np.random.get_state()  # noqa: NPY002  # the global generator is what foreign code draws from
+    plain, state = random.getstate(), np.random.get_state()  # noqa: NPY002  # what foreign code draws from
     torch: Any = sys.modules.get("torch")
+    cuda = torch is not None and torch.cuda.is_initialized()
     tensor_state = torch.random.get_rng_state() if torch else None
+    device_states = torch.cuda.get_rng_state_all() if cuda else None
+    random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002
     if torch:
-        torch.random.default_generator.manual_seed(seed)
+        torch.random.default_generator.manual_seed(seed % 2**63)
+    if cuda:
+        torch.cuda.manual_seed_all(seed % 2**63)
     try:
         yield
     finally:
+        random.setstate(plain)
         np.random.set_state(state)  # noqa: NPY002
         if torch:
             torch.random.set_rng_state(tensor_state)
+        if cuda:
+            torch.cuda.set_rng_state_all(device_states)
 
 
 def contiguous(instance: Any) -> Any:

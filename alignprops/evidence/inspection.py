@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from sympy.core.relational import Relational
 
@@ -57,14 +58,19 @@ class Inspector:
         reading = read(self.theorem, states, given, measured, instance)
         if not reading.effective:
             return Finding(reading, effective=False, refuted=False, by="float64")
-        trials = self._trials(states, measured, instance)
-        if any(trial.refutes(self.alpha) for trial in trials.values()):
+        trials = self._trials(states, measured, instance, reading)
+        if any(trial.refutes(self.alpha / len(trials)) for trial in trials.values()):
             return Finding(reading, True, True, "sequential test", trials=trials)
-        suspected = any(sides.refuting() for sides in reading.sides)
+        suspected = any(sides.suspected() for sides in reading.sides)
         near = not suspected and any(sides.undecided() for sides in reading.sides)
-        if self.exact and (suspected or (near and reading.slack() < near_misses_beyond)):
-            return self._by_balls(states, given, instance, reading, suspected)
-        return Finding(reading, True, suspected, "float64", within_rounding=near, trials=trials)
+        blind = any(sides.blind() for sides in reading.sides)
+        if not self.exact:
+            refuted = any(sides.refuting() for sides in reading.sides)
+            within = not refuted and (suspected or near or blind)
+            return Finding(reading, True, refuted, "float64", within_rounding=within, trials=trials)
+        if suspected or blind or (near and reading.slack() < near_misses_beyond):
+            return self._by_balls(states, given, instance, reading, trials)
+        return Finding(reading, True, False, "float64", within_rounding=near, trials=trials)
 
     def _by_balls(
         self,
@@ -72,21 +78,25 @@ class Inspector:
         given: Mapping[str, Relational],
         instance: Any,
         reading: Reading,
-        suspected: bool,
+        trials: Mapping[str, Trial],
     ) -> Finding:
-        judgement = adjudicate(self.theorem, states, given, self.subject, instance)
-        met = judgement in (Judgement.MET, Judgement.ATTAINED)
+        told = adjudicate(self.theorem, states, given, self.subject, instance)
+        met = told.judgement in (Judgement.MET, Judgement.ATTAINED)
+        too_small = met and any(
+            np.any(sides.effective & sides.missed() & told.effective[sides.name]) for sides in reading.sides
+        )
         return Finding(
             reading,
-            effective=judgement is not Judgement.INEFFECTIVE,
-            refuted=judgement is Judgement.REFUTED,
+            effective=told.judgement is not Judgement.INEFFECTIVE,
+            refuted=told.judgement is Judgement.REFUTED,
             by="balls",
-            tolerance_too_small=suspected and met,
-            attained=judgement is Judgement.ATTAINED,
+            tolerance_too_small=too_small,
+            attained=told.judgement is Judgement.ATTAINED,
+            trials=trials,
         )
 
     def _trials(
-        self, states: Mapping[str, Relational], measured: Mapping[sp.Symbol, Any], instance: Any
+        self, states: Mapping[str, Relational], measured: Mapping[sp.Symbol, Any], instance: Any, reading: Reading
     ) -> dict[str, Trial]:
         outcomes = {s: v for s, v in measured.items() if isinstance(v, Outcomes)}
         if not outcomes:
@@ -96,5 +106,5 @@ class Inspector:
         return {
             name: probability_trial(relation, outcomes, values)
             for name, relation in states.items()
-            if relation.free_symbols & set(outcomes)
+            if reading.stated[name] and relation.free_symbols & set(outcomes)
         }

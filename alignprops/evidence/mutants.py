@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
+import sympy as sp
+
+from alignprops.evidence.exact import Undecided
 from alignprops.evidence.generation import drive, explicit_instances, seeded_generators
-from alignprops.evidence.inspection import Inspector
-from alignprops.evidence.reading import measure
+from alignprops.evidence.inspection import Finding, Inspector
+from alignprops.evidence.reading import NonFinite, blaming_the_measure, measure
 from alignprops.settings import Settings
 from alignprops.theorems import Mutant, Theorem, mutant_given, mutant_states
 
@@ -37,7 +42,9 @@ class _Hunt:
     inspector: Inspector
     alive: dict[str, Mutant]
     seed: int
+    until: float
     seen: int = 0
+    timed_out: bool = False
     nearest: dict[str, float] = field(default_factory=dict)
     dead: list[Death] = field(default_factory=list)
 
@@ -45,29 +52,58 @@ class _Hunt:
         """Measure once, and let every living mutant be judged on the same values."""
         self.seen += 1
         theorem = self.inspector.theorem
-        measured = measure(theorem, self.inspector.subject, instance)
-        for name, mutant in list(self.alive.items()):
-            states, given = mutant_states(theorem, mutant), mutant_given(theorem, mutant)
-            beyond = self.nearest.get(name, 0.0)  # balls are asked about record near misses only: they cost
-            finding = self.inspector.inspect(states, given, measured, instance, near_misses_beyond=beyond)
+        with blaming_the_measure(instance):
+            measured = measure(theorem, self.inspector.subject, instance)
+            findings = {name: self._inspect(name, measured, instance) for name in self.alive}
+        for name, finding in findings.items():
+            if finding is None or not finding.effective:
+                continue
             if finding.refuted:
                 del self.alive[name]
                 self.dead.append(Death(name, True, f"{by}, {finding.by}", self.seen))
-            elif finding.effective:
-                self.nearest[name] = min(beyond, finding.reading.slack())
+            else:
+                self.nearest[name] = min(self.nearest.get(name, 0.0), finding.reading.slack())
+
+    def _inspect(self, name: str, measured: Mapping[sp.Symbol, Any], instance: Any) -> Finding | None:
+        """The judgement of one mutant; None where it has no finite sides, which refutes nothing."""
+        theorem, mutant = self.inspector.theorem, self.alive[name]
+        states, given = mutant_states(theorem, mutant), mutant_given(theorem, mutant)
+        beyond = self.nearest.get(name, 0.0)  # balls are asked about record near misses only: they cost
+        try:
+            return self.inspector.inspect(states, given, measured, instance, near_misses_beyond=beyond)
+        except (NonFinite, Undecided):
+            return None
 
     def generated(self, instance: Any) -> None:
+        if time.monotonic() > self.until:
+            self.timed_out = True
+            return
         self.strike(instance, "generated")
         if not self.alive:
             raise _AllDead
 
 
-def hunt(theorem: Theorem, subject: Any, *, exact: bool, settings: Settings) -> list[Death]:
-    """Look for a counter-example to every mutant of `theorem` on the honest `subject`."""
-    deaths: list[Death] = []
+@dataclass(frozen=True, slots=True)
+class Deaths:
+    """The fates of all mutants in the order of the theorem, and whether the time cap ended the hunt."""
+
+    fates: tuple[Death, ...]
+    timed_out: bool
+
+
+def hunt(theorem: Theorem, subject: Any, *, exact: bool, settings: Settings) -> Deaths:
+    """Look for a counter-example to every mutant of `theorem` on the honest `subject`.
+
+    Raises:
+        MeasureFailed: the measure raised, or broke its contract; the exception is chained.
+        GenerationFailed: the instances cannot be generated.
+    """
+    fates: list[Death] = []
+    timed_out = False
+    until = time.monotonic() + (inf if settings.max_seconds is None else settings.max_seconds)
     for on, group in _by_source(theorem):
         inspector = Inspector(theorem, subject, exact, settings.alpha / settings.mutant_examples)
-        chase = _Hunt(inspector, group, settings.seed)
+        chase = _Hunt(inspector, group, settings.seed, until)
         _explicit(chase, explicit_instances(theorem).items())
         if chase.alive:
             try:
@@ -82,9 +118,10 @@ def hunt(theorem: Theorem, subject: Any, *, exact: bool, settings: Settings) -> 
                 )
             except _AllDead:
                 pass  # what the hunt is for
-        deaths += chase.dead + [Death(name, False, None, chase.seen) for name in chase.alive]
+        fates += chase.dead + [Death(name, False, None, chase.seen) for name in chase.alive]
+        timed_out |= chase.timed_out
     order = list(theorem.mutants)
-    return sorted(deaths, key=lambda death: order.index(death.name))
+    return Deaths(tuple(sorted(fates, key=lambda death: order.index(death.name))), timed_out)
 
 
 def _explicit(chase: _Hunt, instances: Iterable[tuple[str, Any]]) -> None:

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
@@ -20,6 +21,28 @@ from alignprops.evidence.outcomes import Outcomes
 from alignprops.expressions import Rounded, as_rounded, rounded
 from alignprops.theorems import Theorem
 
+#: The error bounds are themselves computed in floats; this covers their rounding.
+MARGIN = 1 + 1e-9
+
+
+class MeasureFailed(TheoremError):
+    """The measure raised, or broke its contract, on an instance."""
+
+    def __init__(self, message: str, instance: Any) -> None:
+        super().__init__(message)
+        self.instance = instance
+
+
+@contextmanager
+def blaming_the_measure(instance: Any) -> Iterator[None]:
+    """Whatever a foreign measure or subject raises makes the claim an error, told with the instance."""
+    try:
+        yield
+    except TheoremError as error:
+        raise MeasureFailed(str(error), instance) from error
+    except Exception as error:
+        raise MeasureFailed(f"{type(error).__name__}: {error}", instance) from error
+
 
 class NonFinite(TheoremError):
     """A side of a statement is NaN or infinite where its premises hold: an error, never a pass."""
@@ -30,7 +53,7 @@ class Sides:
     """One relation on one instance, element by element (all arrays of one shape, float64).
 
     `gap` is rhs − lhs for ≤ and <, lhs − rhs for ≥ and >, −|lhs − rhs| for =. `tolerance` bounds the rounding
-    error of the gap. `effective` tells where every premise holds.
+    error of the gap. `effective` tells where every premise holds, `certain` where no rounding could make one fail.
     """
 
     name: str
@@ -40,17 +63,22 @@ class Sides:
     gap: NDArray[np.float64]
     tolerance: NDArray[np.float64]
     effective: NDArray[np.bool_]
+    certain: NDArray[np.bool_]
 
     @property
     def is_identity(self) -> bool:
         return isinstance(self.relation, sp.Eq)
+
+    @property
+    def is_strict(self) -> bool:
+        return is_strict(self.relation)
 
     def slack(self) -> float:
         """The smallest gap in units of its tolerance; +inf if nothing is effective."""
         gap, tolerance = self.gap[self.effective], self.tolerance[self.effective]
         if gap.size == 0:
             return float("inf")
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             ratio = np.where(tolerance > 0, gap / tolerance, np.where(gap < 0, -np.inf, np.inf))
         return float(np.min(np.where(gap == 0, 0.0, ratio)))
 
@@ -59,17 +87,32 @@ class Sides:
         where = self.effective & (self.large > self.tolerance) & (self.small >= 0)
         if self.is_identity or not where.any():
             return None
-        return float(np.max(self.small[where] / self.large[where]))
+        with np.errstate(all="ignore"):
+            return float(np.max(self.small[where] / self.large[where]))
+
+    def missed(self) -> NDArray[np.bool_]:
+        """Where the relation misses by more than its tolerance."""
+        return self.gap <= -self.tolerance if self.is_strict else self.gap < -self.tolerance
+
+    def suspected(self) -> bool:
+        """Whether the relation misses somewhere where the premises hold, as far as floats can tell."""
+        return bool((self.effective & self.missed()).any())
 
     def refuting(self) -> bool:
-        """Whether some effective element misses by more than its tolerance."""
-        return bool(np.any(self.effective & (self.gap < -self.tolerance)))
+        """Whether the relation misses where no rounding could make a premise fail: all that floats can refute."""
+        return bool((self.certain & self.missed()).any())
 
     def undecided(self) -> bool:
         """Whether some effective element is short by less than its tolerance (identities: more than nothing)."""
-        strict = isinstance(self.relation, sp.StrictLessThan | sp.StrictGreaterThan)
-        short = self.gap <= 0 if strict else self.gap < 0
-        return bool(np.any(self.effective & short))
+        short = self.gap <= 0 if self.is_strict else self.gap < 0
+        return bool((self.effective & short).any())
+
+    def blind(self) -> bool:
+        """Whether floats say nothing at all: the error has no bound, or a strict relation has equal sides."""
+        lost = np.isinf(self.tolerance)
+        if self.is_strict:
+            lost |= self.gap <= 0
+        return bool((self.effective & lost).any())
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +167,19 @@ def read(
     for name, relation in states.items():
         own = {key: _premise(premise, values) for key, premise in theorem.under.get(name, {}).items()}
         premises |= own
-        effective = _meeting(theorem, name, relation, values, [*general.values(), *own.values()])
-        stated[name] = bool(effective.any())
+        where = _meeting(theorem, name, relation, values, {**general, **own})
+        stated[name] = bool(where.holds.any())
         if all(symbol in values for symbol in relation.free_symbols):
-            sides.append(_sides(name, relation, values, effective))
-    return Reading({name: bool(met.any()) for name, met in premises.items()}, stated, tuple(sides))
+            sides.append(_sides(name, relation, values, where))
+    return Reading({name: bool(premise.holds.any()) for name, premise in premises.items()}, stated, tuple(sides))
+
+
+class _Premise(NamedTuple):
+    """Where a premise holds, where rounding cannot change that, and where a side of it is NaN."""
+
+    holds: NDArray[np.bool_]
+    certain: NDArray[np.bool_]
+    undefined: NDArray[np.bool_]
 
 
 def _meeting(
@@ -136,47 +187,68 @@ def _meeting(
     name: str,
     relation: Relational,
     values: Mapping[sp.Symbol, Rounded],
-    premises: list[NDArray[np.bool_]],
-) -> NDArray[np.bool_]:
-    """Where all premises of a relation hold, in the common shape of its symbols and premises."""
+    premises: Mapping[str, _Premise],
+) -> _Premise:
+    """All premises of a relation together, in the common shape of its symbols and premises."""
     shapes = {str(symbol): np.shape(values[symbol].value) for symbol in relation.free_symbols if symbol in values}
     try:
-        shape = np.broadcast_shapes(*shapes.values(), *(met.shape for met in premises))
+        shape = np.broadcast_shapes(*shapes.values(), *(premise.holds.shape for premise in premises.values()))
     except ValueError:
         told = ", ".join(f"{symbol} {shape}" for symbol, shape in sorted(shapes.items()) if shape)
         raise TheoremError(f"{theorem.id}: the measured shapes do not fit together in {name!r}: {told}") from None
-    return reduce(np.logical_and, premises, np.ones(shape, dtype=bool))
+    for key, premise in premises.items():
+        if premise.undefined.any() and _unexcused(premise, premises.values()):
+            raise NonFinite(f"the premise {key!r} of {name!r} is NaN where no other premise fails")
+    everywhere = np.ones(shape, dtype=bool)
+    holds = reduce(np.logical_and, [premise.holds for premise in premises.values()], everywhere)
+    certain = reduce(np.logical_and, [premise.certain for premise in premises.values()], everywhere)
+    return _Premise(holds, certain, ~everywhere)
 
 
-def _premise(relation: Relational, values: Mapping[sp.Symbol, Rounded]) -> NDArray[np.bool_]:
+def _unexcused(premise: _Premise, premises: Iterable[_Premise]) -> bool:
+    """Whether `premise` is NaN somewhere where no premise fails: a subject that diverges is not excused by it."""
+    fails = reduce(np.logical_or, [~(other.holds | other.undefined) for other in premises])
+    return bool(np.any(premise.undefined & ~fails))
+
+
+def _premise(relation: Relational, values: Mapping[sp.Symbol, Rounded]) -> _Premise:
     left, right = rounded(relation.lhs, values), rounded(relation.rhs, values)
-    if isinstance(relation, sp.Eq):  # an equality of floats holds to its rounding error; balls decide in doubt
-        return np.asarray(np.abs(left.value - right.value) <= left.error + right.error)
-    small, large = (left, right) if relation.lts is relation.lhs else (right, left)
-    strict = isinstance(relation, sp.StrictLessThan | sp.StrictGreaterThan)
-    return np.asarray(small.value < large.value if strict else small.value <= large.value)
+    with np.errstate(all="ignore"):  # inf − inf is not certain of anything
+        error = (left.error + right.error) * MARGIN
+        if isinstance(relation, sp.Eq):  # an equality of floats holds to its rounding error; balls decide in doubt
+            holds = certain = np.abs(left.value - right.value) <= error
+        else:
+            small, large = (left, right) if relation.lts is relation.lhs else (right, left)
+            holds = small.value < large.value if is_strict(relation) else small.value <= large.value
+            certain = holds & (large.value - small.value >= error)
+        undefined = np.isnan(left.value) | np.isnan(right.value)
+    return _Premise(np.asarray(holds), np.asarray(certain), np.asarray(undefined))
 
 
-def _sides(name: str, relation: Relational, values: Mapping[sp.Symbol, Rounded], effective: NDArray[np.bool_]) -> Sides:
+def is_strict(relation: Relational) -> bool:
+    """Whether equal sides break the relation."""
+    return isinstance(relation, sp.StrictLessThan | sp.StrictGreaterThan)
+
+
+def _sides(name: str, relation: Relational, values: Mapping[sp.Symbol, Rounded], where: _Premise) -> Sides:
     identity = isinstance(relation, sp.Eq)
     small_side, large_side = (relation.lhs, relation.rhs) if identity else (relation.lts, relation.gts)
     small, large = rounded(small_side, values), rounded(large_side, values)
     with np.errstate(all="ignore"):
         difference = large.value - small.value
         gap = -np.abs(difference) if identity else difference
-        bound = np.asarray(small.error + large.error, dtype=np.float64)
-        tolerance = np.where(np.isnan(bound), np.inf, bound)  # 0 · ∞ on the way: the floats cannot tell
-    smalls, larges, gaps, tolerances = (
-        np.broadcast_to(np.asarray(part, dtype=np.float64), effective.shape)
-        for part in (small.value, large.value, gap, tolerance)
-    )
-    _require_finite(name, relation, [smalls, larges, gaps], effective)
-    return Sides(name, relation, smalls, larges, gaps, tolerances, effective)
+        tolerance = (small.error + large.error) * MARGIN
+        nothing = np.zeros(where.holds.shape)  # adding it broadcasts
+        smalls, larges, gaps, tolerances = (part + nothing for part in (small.value, large.value, gap, tolerance))
+    _require_finite(name, relation, [smalls, larges, gaps, tolerances], where.holds)
+    return Sides(name, relation, smalls, larges, gaps, tolerances, where.holds, where.certain)
 
 
 def _require_finite(
     name: str, relation: Relational, arrays: list[NDArray[np.float64]], effective: NDArray[np.bool_]
 ) -> None:
-    for side, array in zip(("smaller side", "larger side", "gap"), arrays, strict=True):
-        if np.any(~np.isfinite(array) & effective):
+    for side, array in zip(("smaller side", "larger side", "gap", "tolerance"), arrays, strict=True):
+        # An infinite tolerance is honest: the floats cannot tell, and the balls are asked.
+        bad = np.isnan(array) if side == "tolerance" else ~np.isfinite(array)
+        if np.any(bad & effective):
             raise NonFinite(f"the {side} of {name!r}, {relation}, is not finite where the premises hold")

@@ -5,24 +5,19 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import hypothesis.errors
-
 from alignprops.evidence.generation import contiguous, drive, explicit_instances, seeded_generators
 from alignprops.evidence.inspection import Finding, Inspector
-from alignprops.evidence.reading import measure
+from alignprops.evidence.reading import MeasureFailed, blaming_the_measure, measure
 from alignprops.settings import Settings
 from alignprops.theorems import Theorem
 
 
 class Refutation(Exception):
     """Raised inside a generated test so that Hypothesis shrinks the instance."""
-
-
-class MeasureFailed(Exception):
-    """The measure raised, or broke its contract, on an instance; the cause is chained."""
 
 
 @dataclass(slots=True)
@@ -60,10 +55,10 @@ class Tally:
         for trial in finding.trials.values():
             self.log_e = trial.log_e if self.log_e is None else max(self.log_e, trial.log_e)
             self.trials += trial.trials
-        slack = finding.reading.slack()
         if finding.refuted:
-            self._add_failure(finding, slack, instance)
+            self.add_failure(finding, instance)
             return
+        slack = finding.reading.slack()
         self.slack = min(self.slack, slack)
         self.near_miss = min(self.near_miss, slack)
         if finding.tolerance_too_small:
@@ -71,8 +66,9 @@ class Tally:
         for name, ratio in finding.reading.tightness().items():
             self.tightness[name] = max(ratio, self.tightness.get(name, ratio))
 
-    def _add_failure(self, finding: Finding, slack: float, instance: Any) -> None:
-        score = -max((trial.log_e for trial in finding.trials.values()), default=-slack)
+    def add_failure(self, finding: Finding, instance: Any) -> None:
+        """Keep `instance` as the simplest witness so far, and as the worst one if it is."""
+        score = -max((trial.log_e for trial in finding.trials.values()), default=-finding.reading.slack())
         self.smallest_failure, self.by = instance, finding.by
         if self.worst_failure is None or score < self.worst_failure[0]:
             self.worst_failure = (score, instance)
@@ -98,15 +94,15 @@ def sample(theorem: Theorem, subject: Any, *, exact: bool, name: str, settings: 
 
     Raises:
         MeasureFailed: the measure raised, or broke its contract; the exception is chained.
+        GenerationFailed: the instances cannot be generated, or one came out in two ways.
     """
     generated = max(1, round(settings.max_examples * theorem.effort))
     planned = generated + len(theorem.examples) + len(theorem.tight)
     inspector = Inspector(theorem, subject, exact, alpha=settings.alpha / planned)
     attack = _Attack(inspector, settings)
     attack.explicit(explicit_instances(theorem).values())
-    if attack.tally.smallest_failure is not None:
-        return attack.tally
-    try:
+    # Also if one of those refutes, for a simpler witness. The tally keeps the simplest and the worst.
+    with suppress(Refutation):
         drive(
             theorem.on,
             attack.generated,
@@ -115,10 +111,6 @@ def sample(theorem: Theorem, subject: Any, *, exact: bool, name: str, settings: 
             max_examples=generated,
             shrink=True,
         )
-    except Refutation:
-        pass  # the tally holds the simplest and the worst witness
-    except hypothesis.errors.Unsatisfiable:
-        pass  # nothing generated: the claim is vacuous, and its counts say so
     return attack.tally
 
 
@@ -144,7 +136,12 @@ class _Attack:
             return
         if self._stop_shrinking(instance):
             return
-        if self._inspect(instance).refuted:
+        try:
+            refuted = self._inspect(instance).refuted
+        except MeasureFailed:
+            self._start_shrinking(instance)
+            raise
+        if refuted:
             self._start_shrinking(instance)
             raise Refutation
 
@@ -152,13 +149,13 @@ class _Attack:
         theorem, inspector = self.inspector.theorem, self.inspector
         # Only record near misses are measured again, while shrinking every one: an instance must not change its fate.
         beyond = self.tally.near_miss if self.shrink_until is None else 0.0
-        try:
+        with blaming_the_measure(instance):
             measured = measure(theorem, inspector.subject, instance)
             finding = inspector.inspect(theorem.states, theorem.given, measured, instance, near_misses_beyond=beyond)
-        except Exception as error:  # whatever a foreign measure or subject raises makes the claim an error
-            raise MeasureFailed(f"{type(error).__name__}: {error}") from error
-        if self.shrink_until is None or finding.refuted:
+        if self.shrink_until is None:
             self.tally.add(finding, instance)
+        elif finding.refuted:
+            self.tally.add_failure(finding, instance)
         return finding
 
     def _out_of_time(self) -> bool:
@@ -168,7 +165,9 @@ class _Attack:
     def _start_shrinking(self, instance: Any) -> None:
         self.failing.add(fingerprint(instance))
         if self.shrink_until is None:
-            self.shrink_until = time.monotonic() + self.settings.shrink_seconds
+            cap = self.settings.max_seconds
+            seconds = self.settings.shrink_seconds if cap is None else min(cap, self.settings.shrink_seconds)
+            self.shrink_until = time.monotonic() + seconds
 
     def _stop_shrinking(self, instance: Any) -> bool:
         """Past the deadline only instances already known to fail do so: Hypothesis then settles on the smallest."""
