@@ -18,6 +18,7 @@ _PUBLIC = {
     "DataError": "alignprops._errors",
     "InputError": "alignprops._errors",
     "Kind": "alignprops.subjects",
+    "Measurement": "alignprops.measurement",
     "ModelError": "alignprops._errors",
     "Mutant": "alignprops.theorems",
     "NotApplicable": "alignprops.subjects",
@@ -37,6 +38,7 @@ _PUBLIC = {
     "evaluate": "alignprops.engine",
     "find_theorem": "alignprops.registry",
     "find_theorems": "alignprops.registry",
+    "measure": "alignprops.measurement",
     "register_kind": "alignprops.subjects",
     "theorem": "alignprops.theorems",
 }
@@ -55,6 +57,8 @@ if TYPE_CHECKING:
     from alignprops.evidence.outcomes import Outcomes as Outcomes
     from alignprops.measured import Bounded as Bounded
     from alignprops.measured import bounded as bounded
+    from alignprops.measurement import Measurement as Measurement
+    from alignprops.measurement import measure as measure
     from alignprops.registry import find_theorem as find_theorem
     from alignprops.registry import find_theorems as find_theorems
     from alignprops.results import Result as Result

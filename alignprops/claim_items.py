@@ -9,6 +9,7 @@ import inspect
 import os
 import shlex
 from collections.abc import Generator, Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,19 @@ def _subjects(theorem: Theorem, configuration: Configuration) -> tuple[Subject, 
 
 
 def observed_subjects(theorem: Theorem, configuration: Configuration) -> tuple[Subject, ...]:
-    """The subjects `model/behaviour` of the model tier, for theorems that speak of real models."""
-    raise NotImplementedError
+    """The subjects `model/behaviour` of the model tier, for theorems that speak of a trained head."""
+    if theorem.kind != "last-layer":
+        return ()
+    subjects = _observed(configuration.model, configuration.preferences, configuration.dtype, configuration.device)
+    return tuple(subject for subject in subjects if subject.suits(theorem))
+
+
+@lru_cache(maxsize=1)
+def _observed(model: str | None, preferences: tuple[str, ...], dtype: str, device: str) -> tuple[Subject, ...]:
+    """The subjects of a model; the data is read for its behaviours, the model when a claim first asks."""
+    from alignprops.measurement import observed_head
+
+    return observed_head(model, preferences or None, dtype=dtype, device=device).subjects()
 
 
 class TheoremItem(pytest.Item):

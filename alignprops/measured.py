@@ -31,7 +31,7 @@ class Bounded:
 def is_exact(value: Any) -> bool:
     """Whether `value` belongs to the world of balls: an `arb`, or an object array of them."""
     if isinstance(value, np.ndarray):
-        return value.dtype == object
+        return bool(value.dtype == object)
     return type(value).__module__.startswith("flint")
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 TIERS = ("symbolic", "toy", "model")
+#: What a language model may compute in.
+DTYPES = ("float32", "float64", "bfloat16", "float16")
 
 
 class Option(NamedTuple):
@@ -122,7 +124,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("model", str, "language model of the model tier: a folder or a hub id", "PATH"),
     Option("preferences", str, "preference data of the model tier (repeatable)", "SPEC", repeatable=True),
     Option("device", str, "where models run (default: cpu)", "DEVICE"),
-    Option("dtype", str, "what models compute in (default: float32)", choices=("float32", "float64", "bfloat16", "float16")),
+    Option("dtype", str, "what models compute in (default: float32)", choices=DTYPES),
     REPORT_DIR,
     Option("strict", parse_flag, "an inconclusive claim fails (default: by profile)"),
 )

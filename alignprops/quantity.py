@@ -23,6 +23,10 @@ class Quantity(sp.Symbol):  # type: ignore[misc]  # sympy ships no types
     def _latex(self, printer: Any) -> str:
         return self.tex
 
+    def _pretty(self, printer: Any) -> Any:
+        # sympy's own printer takes the name of this class for a physical quantity, and some subscripts for others
+        return printer.emptyPrinter(self) if "_" in self.name else printer._print_Symbol(self)
+
 
 def nonnegative(name: str, tex: str) -> Quantity:
     """A quantity that is at least 0."""

@@ -53,7 +53,7 @@ class Result:
         raise TypeError(f"a result is no truth value; compare {self.id}'s verdict, which is {self.verdict.value!r}")
 
     def to_json(self) -> dict[str, Any]:
-        witness = self.witness and {role: witness.to_json() for role, witness in self.witness.items()}
+        witnesses = {role: witness.to_json() for role, witness in (self.witness or {}).items()}
         return {
             "id": self.id,
             "theorem": self.theorem,
@@ -61,7 +61,7 @@ class Result:
             "verdict": self.verdict.value,
             "reason": self.reason,
             "evidence": self.evidence,
-            "witness": witness or None,
+            "witness": witnesses or None,
             "seconds": self.seconds,
         }
 

@@ -120,6 +120,7 @@ class Theorem:
     tight: Mapping[str, Tight]
     min_effective: int
     effort: float
+    behaviours: tuple[int, int | None]
     exact: bool
     tier: str
     module: str
@@ -172,6 +173,7 @@ def theorem(
     tight: Mapping[str, Tight] | None = None,
     min_effective: int = 10,
     effort: float = 1.0,
+    behaviours: tuple[int, int | None] = (1, 1),
     exact: bool = True,
     tier: str = "toy",
     no_proof: str | None = None,
@@ -180,8 +182,8 @@ def theorem(
     """Declare a theorem over its measuring function.
 
     The decorated function takes `(subject, instance)` and returns a mapping from symbols to numbers or arrays
-    (each relation is checked element by element, its symbols and premises broadcast against each other). Its first docstring line is the
-    theorem's title; the annotation of its second argument is the dataclass of the instances.
+    (each relation is checked element by element, its symbols and premises broadcast against each other). Its first
+    docstring line is the theorem's title; the annotation of its second argument is the dataclass of the instances.
 
     Args:
         theorem_id: `family.aspect.assertion`, from `[a-z0-9.-]`.
@@ -197,6 +199,8 @@ def theorem(
         tight: instances on which the bound is sharp, by name.
         min_effective: with fewer instances that meet the premises the claim is vacuous.
         effort: share of the usual number of examples that is generated, below 1 where the measure is costly.
+        behaviours: of how many behaviours at once the statement speaks, at least and at most (None: any number),
+            for the choice of what a real model is observed on.
         exact: whether the measure can be run again on python-flint balls.
         tier: `toy`, or `model` if it needs a language model.
         no_proof: in one line why nothing of the statement is symbolic; required where there is no proof.
@@ -227,6 +231,7 @@ def theorem(
             tight=dict(tight or {}),
             min_effective=min_effective,
             effort=effort,
+            behaviours=behaviours,
             exact=exact,
             tier=tier,
             module=measure.__module__,
@@ -300,7 +305,9 @@ def _validate(made: Theorem) -> None:
         _require_difference(made, name, mutant)
     for name, tight in made.tight.items():
         if tight.of not in made.states:
-            raise TheoremError(f"{made.id}: tight instance {name!r} is of {tight.of!r}, expected {' or '.join(made.states)}")
+            raise TheoremError(
+                f"{made.id}: tight instance {name!r} is of {tight.of!r}, expected {' or '.join(made.states)}"
+            )
     _require_enough_mutants(made)
 
 

@@ -13,7 +13,7 @@ from sympy.core.relational import Relational
 
 from alignprops.commands.options import add_json, emit
 from alignprops.registry import find_theorem
-from alignprops.report.statement import describe_in_full
+from alignprops.report.statement import describe_in_full, relation_text
 from alignprops.report.terminal import can_show, for_stdout
 from alignprops.theorems import Theorem, mutant_given, mutant_states
 
@@ -68,4 +68,4 @@ def _relations(relations: Mapping[str, Relational]) -> str:
 
 def _pretty(relation: Relational) -> str:
     drawn: str = sp.pretty(relation, use_unicode=can_show("≤⋅√"), wrap_line=False)
-    return drawn if max(map(len, drawn.splitlines())) <= WIDEST else str(relation)
+    return drawn if max(map(len, drawn.splitlines())) <= WIDEST else relation_text(relation)

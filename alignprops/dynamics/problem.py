@@ -14,7 +14,7 @@ Two families of attributes, never mixed:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -68,8 +68,11 @@ class HeadProblem:
         return cls(*arrays, *checked_settings(eta, beta, steps))
 
     def with_steps(self, steps: int) -> HeadProblem:
-        """The same problem, run for another number of steps."""
-        return replace(self, steps=steps)
+        """The same problem, run for another number of steps; statistics that are known already are kept."""
+        made = replace(self, steps=steps)
+        given = {field.name for field in fields(self)}
+        vars(made).update({name: value for name, value in vars(self).items() if name not in given})
+        return made
 
     # --- raw ----------------------------------------------------------------------------------------------
 

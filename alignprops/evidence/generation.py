@@ -161,10 +161,12 @@ def contiguous(instance: Any) -> Any:
     if isinstance(instance, np.ndarray):
         return np.ascontiguousarray(instance) if instance.ndim else instance
     if isinstance(instance, tuple):
-        return tuple(contiguous(part) for part in instance)
+        parts = tuple(contiguous(part) for part in instance)
+        return instance if all(new is old for new, old in zip(parts, instance, strict=True)) else parts
     if dataclasses.is_dataclass(instance) and not isinstance(instance, type):
-        parts = {f.name: contiguous(getattr(instance, f.name)) for f in dataclasses.fields(instance) if f.init}
-        return dataclasses.replace(instance, **parts)
+        own = {field.name: getattr(instance, field.name) for field in dataclasses.fields(instance) if field.init}
+        changed = {name: new for name, old in own.items() if (new := contiguous(old)) is not old}
+        return dataclasses.replace(instance, **changed) if changed else instance
     return instance
 
 

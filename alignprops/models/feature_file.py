@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from alignprops._errors import InputError
+from alignprops import atomic
+from alignprops._errors import DataError, InputError
+from alignprops.data.names import select
 
 SCHEMA = "alignprops-features/1"
 _KEY = "alignprops"
@@ -36,6 +38,15 @@ class BehaviourFeatures:
     source: str
     contradictory: int
     """How many different prompts are answered both ways."""
+
+    def first(self, count: int | None) -> BehaviourFeatures:
+        """The first `count` statements; all if it is None."""
+        if count is None or count >= len(self.signs):
+            return self
+        if len(np.unique(self.signs[:count])) < 2:
+            raise DataError(f"the first {count} statements of {self.name!r} prefer one answer only; take more")
+        cut = slice(0, count)
+        return replace(self, features=self.features[cut], signs=self.signs[cut], rows=self.rows[cut])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +95,17 @@ class PreferenceFeatures:
         """Tokens of the statements over the time taken, tokenisation included."""
         return self.tokens / self.seconds if self.seconds > 0 else 0.0
 
+    def select(self, behaviours: Sequence[str] | None = None, max_statements: int | None = None) -> PreferenceFeatures:
+        """The same, of the behaviours named and the first statements of each only.
+
+        Raises:
+            UnknownNameError: a behaviour that the features do not hold.
+            DataError: what is left of a behaviour lacks one of the two classes.
+        """
+        chosen = select([behaviour.name for behaviour in self.behaviours], behaviours)
+        kept = tuple(self.behaviours[at].first(max_statements) for at in chosen)
+        return replace(self, behaviours=kept)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the file whole or not at all.
 
@@ -102,7 +124,7 @@ class PreferenceFeatures:
             {key: np.ascontiguousarray(value) for key, value in tensors.items()},
             {_KEY: json.dumps(described)},
         )
-        _write_atomically(Path(path), content)
+        atomic.write_bytes(Path(path), content)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PreferenceFeatures:
@@ -188,21 +210,3 @@ def _check_shapes(loaded: PreferenceFeatures, path: str | os.PathLike[str]) -> N
             raise refuse(f"{b.name!r} has {n} features, its signs and rows do not match")
         if not np.isfinite(b.features).all() or not np.isin(b.signs, (-1, 1)).all():
             raise refuse(f"{b.name!r} holds features that are not finite or signs other than +1 and -1")
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    """A reader sees the old file or the whole new one, also after a crash."""
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 - the temporary name is text
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)

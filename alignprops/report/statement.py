@@ -33,7 +33,7 @@ def describe_in_full(theorem: Theorem) -> dict[str, Any]:
         **describe(theorem),
         "kind": theorem.kind,
         "tier": theorem.tier,
-        "premises": {name: str(relation) for name, relation in theorem.given.items()},
+        "premises": {name: relation_text(relation) for name, relation in theorem.given.items()},
         "proofs": [
             {"name": proof.name, "concludes": proof.concludes, "domain": proof.domain} for proof in theorem.proofs
         ],
@@ -42,7 +42,7 @@ def describe_in_full(theorem: Theorem) -> dict[str, Any]:
             {
                 "name": name,
                 "statement": text(mutant_states(theorem, mutant)),
-                "premises": {name: str(relation) for name, relation in mutant_given(theorem, mutant).items()},
+                "premises": {name: relation_text(relation) for name, relation in mutant_given(theorem, mutant).items()},
             }
             for name, mutant in theorem.mutants.items()
         ],
@@ -54,8 +54,13 @@ def describe_in_full(theorem: Theorem) -> dict[str, Any]:
 def text(states: Mapping[str, Relational]) -> str:
     """The relations in sympy's notation; with their names if there are several."""
     if len(states) == 1:
-        return str(*states.values())
-    return "; ".join(f"{name}: {relation}" for name, relation in states.items())
+        return relation_text(*states.values())
+    return "; ".join(f"{name}: {relation_text(relation)}" for name, relation in states.items())
+
+
+def relation_text(relation: Relational) -> str:
+    """One relation on one line, an equation with its sign (sympy writes `Eq(a, b)`)."""
+    return f"{relation.lhs} = {relation.rhs}" if isinstance(relation, sp.Eq) else str(relation)
 
 
 def latex(states: Mapping[str, Relational]) -> str:

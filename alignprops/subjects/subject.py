@@ -23,6 +23,10 @@ class NotApplicable:
     reason: str
 
 
+def _always(theorem: Theorem) -> bool:  # noqa: ARG001  # a subject speaks of every theorem of its kind unless told
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A named object of a kind, as the measures of that kind take it.
@@ -34,6 +38,7 @@ class Subject:
         exact: whether the object also works on python-flint balls, so that doubts can be measured again.
         observed: None for a subject that is attacked with generated instances; for one that brings its own (a
             real model), the function that gives a theorem its instance, or says why it has none.
+        suits: whether a theorem of the kind is worth asking about this subject (told without reading a model).
     """
 
     id: str
@@ -41,6 +46,7 @@ class Subject:
     get: Callable[[], Any]
     exact: bool = False
     observed: Callable[[Theorem], Any | NotApplicable] | None = None
+    suits: Callable[[Theorem], bool] = _always
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id) or self.id in RESERVED_SUBJECTS or "::" in self.id:

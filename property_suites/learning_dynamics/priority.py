@@ -67,6 +67,7 @@ first_lead = eta * beta**2 * alignment_gap
         head_problems(step_size="any", behaviours=2, max_steps=1),
     ),
     rounding=ROUNDING,
+    behaviours=(2, 2),
     mutants={
         "the cross term forgotten": {
             "any shares": Eq(lead, eta * beta**2 * (share_j * shift_j**2 - share_k * shift_k**2))
@@ -147,6 +148,7 @@ def _() -> Any:
         head_problems(step_size="any", behaviours=(3, 4), max_steps=1, max_d=3).map(in_orthogonal_blocks),
     ),
     rounding=ROUNDING,
+    behaviours=(3, None),
     mutants={
         "the larger mean shift leads": {"first step": Ge(lead * (shift_j - shift_k), 0)},
         "the shares forgotten": {"orthogonal behaviours": Eq(lead, eta * beta**2 * (shift_j**2 - shift_k**2))},
@@ -194,6 +196,7 @@ bend = eta * beta**2 * (t - 1) / 4 * shift_length
     source=im_li("Section 4"),
     on=head_problems(step_size="S", behaviours=(2, 4)),
     rounding=ROUNDING,
+    behaviours=(2, None),
     mutants={
         "half the constant": {
             "the lead grows straight": Le(Abs(lead - t * first_lead), t * eta * beta**2 * bend * gap_length / 2)

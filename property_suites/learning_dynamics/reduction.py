@@ -182,7 +182,8 @@ distinguishability = nonnegative("distinguishability", r"\delta")
 def initial_rate(train: Train, problem: HeadProblem) -> Values:
     """The initial gradient norm is β/√2 times the mean shift: β/(2√2) times the distinguishability if balanced.
 
-    Balanced exactly, that is. An imbalance mixes the common offset into the mean shift: z̄ = (p_+ − p_-)x̄ + 2p_+p_-Δ (LD-3).
+    Balanced exactly, that is. An imbalance mixes the common offset into the mean shift:
+    z̄ = (p_+ − p_-)x̄ + 2p_+p_-Δ (LD-3).
     """
     run = train(problem.with_steps(1))
     return {

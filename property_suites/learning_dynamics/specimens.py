@@ -8,7 +8,7 @@ import numpy as np
 
 from alignprops.dynamics.problem import HeadProblem
 from alignprops.dynamics.two_layer import TwoLayerProblem
-from alignprops.strategies.heads import step_size_within
+from alignprops.strategies.step_sizes import step_size_within
 
 
 def single_sample(*, eta: float, steps: int, beta: float = 1.0) -> HeadProblem:

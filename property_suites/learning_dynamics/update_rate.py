@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sympy import Abs, Eq, Ge, Le, Lt, Rational, Symbol, cosh, diff, log, sinh, sqrt, tanh
+from sympy import Abs, Eq, Expr, Ge, Le, Lt, Rational, Symbol, cosh, diff, log, sinh, sqrt, tanh
 
 from alignprops import Mutant, Tight, theorem
 from alignprops.dynamics.bounds import certain_share, kappa, linear_growth, straight_along_shift, turning_ratio
@@ -254,7 +254,7 @@ def _() -> Any:
 @direction.proof("the squares telescope", domain="every t ≥ 1", lemma=True)
 def _() -> Any:
     # Σ_{s<t} s² = (t−1)t(2t−1)/6 ≤ t²(t−1)/3.
-    partial = (t - 1) * t * (2 * t - 1) / 6
+    partial: Expr = (t - 1) * t * (2 * t - 1) / 6
     step = partial.subs(t, t + 1) - partial
     gap = t**2 * (t - 1) / 3 - partial
     return (
@@ -317,7 +317,7 @@ def straight_line(train: Train, problem: HeadProblem) -> Values:
 @straight_line.proof("the weights telescope", domain="every t ≥ 1", lemma=True)
 def _() -> Any:
     # Σ_{s<t} s = t(t−1)/2, and (β/2)·√2·√k·γ·t(t−1)/2 with k = β⁴|z̄|²_M/32, γ = 2η is the bound.
-    partial = t * (t - 1) / 2
+    partial: Expr = t * (t - 1) / 2
     length = shift_length
     rate = beta / 2 * sqrt(2) * (2 * eta) ** 2 * (beta**2 * length / sqrt(32)) * partial
     return (

@@ -1,0 +1,184 @@
+"""`alignprops measure MODEL PREFERENCES`: what the theory says of a model and its preference data."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from alignprops._errors import InputError
+from alignprops.commands.options import add_json, emit
+from alignprops.measurement import Measurement, measure
+from alignprops.models.feature_file import PreferenceFeatures
+from alignprops.models.progress import show_progress
+from alignprops.options import DTYPES
+from alignprops.report.terminal import STYLES, for_stdout
+from alignprops.results import Verdict
+from alignprops.subjects.observed import BETA, STEPS
+
+#: What the columns mean; those of a narrow terminal first.
+LEGEND = """\
+δ       preference distinguishability ‖μ₊ − μ₋‖
+‖z̄‖     mean shift: sets the initial update rate β‖z̄‖/√2
+λ, ρ    curvature: the largest, and along the mean shift
+offset  share of the common offset in the features
+acc₁ ≥  accuracy after one step, and its bound ‖z̄‖²/ρ
+cert.   accuracy certified before training, @ after how many steps"""
+WIDE_LEGEND = """
+conc.   concentration: the larger class's covariance spectral norm; trace likewise
+rate    initial update rate"""
+#: Columns: heading, figure, and whether only a wide terminal shows it.
+COLUMNS = (
+    ("δ", "distinguishability", False),
+    ("conc.", "concentration", True),
+    ("trace", "trace", True),
+    ("‖z̄‖", "mean_shift", False),
+    ("λ", "curvature", False),
+    ("ρ", "curvature_along_shift", False),
+    ("offset", "common_offset_share", False),
+    ("rate", "initial_update_rate", True),
+    ("acc₁", "first_step_accuracy", False),
+    ("≥", "first_step_accuracy_bound", False),
+)
+#: Width from which all columns are shown, and the length of a behaviour's name below it.
+WIDE, NARROW_NAME = 112, 20
+
+
+def add_to(verbs: Any) -> None:
+    """Declare the verb."""
+    parser = verbs.add_parser(
+        "measure",
+        help="a language model and its preference data: geometry, predictions, claims",
+        description="Without arguments the built-in model is measured on statements that alignprops generates.",
+    )
+    parser.add_argument(
+        "model", metavar="MODEL", nargs="?", help="a local folder, or a hub id, of a causal language model"
+    )
+    parser.add_argument("preferences", metavar="PREFERENCES", nargs="*", help="JSONL files, or a folder of them")
+    parser.add_argument("--behaviours", metavar="A,B", help="only these behaviours")
+    parser.add_argument("--max-statements", metavar="N", type=int, help="only the first N statements of each behaviour")
+    parser.add_argument("--beta", metavar="X", type=float, default=BETA, help=f"DPO's beta (default: {BETA})")
+    parser.add_argument(
+        "--steps", metavar="N", type=int, default=STEPS, help=f"steps of the observed run (default: {STEPS})"
+    )
+    parser.add_argument(
+        "--dtype", choices=DTYPES, default="float32", help="what the model computes in (default: float32)"
+    )
+    parser.add_argument("--device", metavar="DEVICE", default="cpu", help="cpu, cuda, cuda:0 … (default: cpu)")
+    parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="statements read at once (default: 32)")
+    parser.add_argument("--features", metavar="FILE", help="measure these saved features instead of a model")
+    parser.add_argument("--save-features", metavar="FILE", help="keep the features for --features")
+    add_json(parser)
+    parser.set_defaults(execute=execute)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Measure, print the table, and fail if a claim is refuted or in error."""
+    for path in (arguments.json, arguments.save_features):
+        _require_writable(path)
+    measured = _measure(arguments)
+    if arguments.save_features is not None:
+        measured.features.save(arguments.save_features)
+    emit(arguments, measured.to_json(), for_stdout(*_told(measured)))
+    return int(any(claim.verdict.fails for claim in measured.claims))
+
+
+def _measure(arguments: argparse.Namespace) -> Measurement:
+    features = None
+    if arguments.features is not None:
+        if arguments.model is not None:
+            raise InputError("--features stands for a model and its preferences; give one or the other")
+        features = PreferenceFeatures.load(arguments.features)
+    with show_progress("reading statements") as reading, show_progress("checking claims") as checking:
+        return measure(
+            arguments.model,
+            arguments.preferences or None,
+            features=features,
+            beta=arguments.beta,
+            steps=arguments.steps,
+            behaviours=arguments.behaviours.split(",") if arguments.behaviours else None,
+            max_statements=arguments.max_statements,
+            dtype=arguments.dtype,
+            device=arguments.device,
+            batch_size=arguments.batch_size,
+            progress=reading,
+            checking=checking,
+        )
+
+
+def _require_writable(path: str | None) -> None:
+    """Refuse a result file that could not be written before the work is done."""
+    if path is None or path == "-":
+        return
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise InputError(f"cannot write {path}: the folder {folder} does not exist; create it or choose another")
+    if Path(path).is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; give the name of a file in it")
+
+
+# --- the table ---------------------------------------------------------------------------------------------------
+
+
+def _told(measured: Measurement) -> list[RenderableType]:
+    features = measured.features
+    head = f"{features.model}: width {features.width}, {features.unembedding.shape[0]} tokens, read in {features.dtype}"
+    notes = [head, f"answers {features.positive_text!r} / {features.negative_text!r}; {features.policy}"]
+    if features.head_scale != 1:
+        notes.append(f"logits = c·W x with c = {features.head_scale:g}, folded into x")
+    if features.tied:
+        notes.append("the head is tied to the input embedding: the observed run trains a copy")
+    if contradictory := sum(behaviour.contradictory for behaviour in features.behaviours):
+        notes.append(f"{contradictory} prompts are answered both ways; they are kept")
+    wide = Console().width >= WIDE
+    legend = LEGEND + WIDE_LEGEND if wide else LEGEND
+    return [
+        Text("\n".join(notes)),
+        Text(""),
+        _table(measured, wide=wide),
+        Text(legend, style="dim"),
+        Text(""),
+        _claims(measured),
+    ]
+
+
+def _table(measured: Measurement, *, wide: bool) -> Table:
+    table = Table(box=None, padding=(0, 1), pad_edge=False)
+    table.add_column("behaviour", overflow="ellipsis", no_wrap=True)
+    columns = [(heading, figure) for heading, figure, only_wide in COLUMNS if wide or not only_wide]
+    for heading in ("n", *(heading for heading, _ in columns), "cert."):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
+    rows = sorted(measured.behaviours.items(), key=lambda row: -(row[1]["distinguishability"] or 0))
+    for name, figures in rows:
+        told = name if wide or len(name) <= NARROW_NAME else f"{name[: NARROW_NAME - 1]}…"
+        cells = [_short(figures[figure]) for _, figure in columns]
+        table.add_row(Text(told), str(figures["n"]), *cells, _certificate(figures["accuracy_certificate"]))
+    return table
+
+
+def _certificate(certificate: dict[str, Any]) -> str:
+    best = max(range(len(certificate["steps"])), key=lambda at: certificate["accuracy"][at])
+    return f"{certificate['accuracy'][best]:.2f}@{certificate['steps'][best]}"
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _claims(measured: Measurement) -> Text:
+    counts = Counter(claim.verdict for claim in measured.claims)
+    told = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+    run = measured.observed
+    text = Text(
+        f"{len(measured.claims)} claims observed on head-only DPO runs: {told}\n"
+        f"(β = {run.beta:g}, {run.steps} steps at half the largest step size of premise (S))"
+    )
+    for claim in measured.claims:
+        if claim.verdict.fails:
+            text.append(f"\n{claim.verdict.value}  {claim.id}: {claim.reason}", style=STYLES[claim.verdict.value])
+    return text
