@@ -35,10 +35,14 @@ _PUBLIC = {
     "UnknownNameError": "alignprops._errors",
     "Verdict": "alignprops.results",
     "bounded": "alignprops.measured",
+    "check": "alignprops.claims",
+    "Claim": "alignprops.claims",
+    "Report": "alignprops.claims",
     "evaluate": "alignprops.engine",
     "find_theorem": "alignprops.registry",
     "find_theorems": "alignprops.registry",
     "measure": "alignprops.measurement",
+    "parametrize_claims": "alignprops.claims",
     "register_kind": "alignprops.subjects",
     "theorem": "alignprops.theorems",
 }
@@ -52,6 +56,10 @@ if TYPE_CHECKING:
     from alignprops._errors import ModelError as ModelError
     from alignprops._errors import TheoremError as TheoremError
     from alignprops._errors import UnknownNameError as UnknownNameError
+    from alignprops.claims import Claim as Claim
+    from alignprops.claims import Report as Report
+    from alignprops.claims import check as check
+    from alignprops.claims import parametrize_claims as parametrize_claims
     from alignprops.engine import evaluate as evaluate
     from alignprops.evidence.certificate import Certificate as Certificate
     from alignprops.evidence.outcomes import Outcomes as Outcomes

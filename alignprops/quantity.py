@@ -21,11 +21,21 @@ class Quantity(sp.Symbol):  # type: ignore[misc]  # sympy ships no types
         return (self.name, self.tex), self._assumptions_orig
 
     def _latex(self, printer: Any) -> str:
-        return self.tex
+        return rf"\left({self.tex}\right)" if _is_sum(self.tex) else self.tex
 
     def _pretty(self, printer: Any) -> Any:
         # sympy's own printer takes the name of this class for a physical quantity, and some subscripts for others
         return printer.emptyPrinter(self) if "_" in self.name else printer._print_Symbol(self)
+
+
+def _is_sum(tex: str) -> bool:
+    """Whether a + or − stands outside all brackets, so that the whole needs them in a product."""
+    depth = 0
+    for at, sign in enumerate(tex):
+        depth += {"{": 1, "(": 1, "[": 1, "}": -1, ")": -1, "]": -1}.get(sign, 0)
+        if depth == 0 and sign in "+-" and at > 0 and tex[at - 1] == " ":
+            return True
+    return False
 
 
 def nonnegative(name: str, tex: str) -> Quantity:

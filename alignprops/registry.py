@@ -40,7 +40,11 @@ def load_suites() -> dict[str, Suite]:
 def _load(found: InstalledSuite) -> Suite:
     if found.problem is not None or found.folder is None:
         raise InputError(f"the suite {found.name!r} cannot be used: {found.problem}")
-    return Suite(found.name, found.package, found.folder, tuple(package_theorems(found.package)))
+    try:
+        theorems = tuple(package_theorems(found.package))
+    except ImportError as error:
+        raise InputError(f"the suite {found.name!r} cannot be imported: {error}; mend it or uninstall it") from error
+    return Suite(found.name, found.package, found.folder, theorems)
 
 
 def package_theorems(package: str) -> list[Theorem]:

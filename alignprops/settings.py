@@ -25,4 +25,4 @@ class Settings:
     strict: bool = False
     alpha: float = 1e-9
     max_seconds: float | None = None
-    shrink_seconds: float = 20.0
+    shrink_seconds: float = 5.0

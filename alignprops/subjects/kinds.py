@@ -42,8 +42,9 @@ _BUILT_IN = {
 
 
 def register_kind(kind: Kind) -> Kind:
-    """Make a kind known by its name; a second kind of that name is refused."""
-    if kind.name in _KINDS:
+    """Make a kind known by its name; a second one of that name is refused (the same, registered anew, is not)."""
+    known = _KINDS.get(kind.name)
+    if known is not None and known.protocol != kind.protocol:
         raise InputError(f"the kind {kind.name!r} is registered already; choose another name")
     _KINDS[kind.name] = kind
     return kind

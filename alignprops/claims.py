@@ -1,0 +1,125 @@
+"""The host's front door: theorems against a host's own code, in three lines of its test file.
+
+import alignprops as ap
+
+@ap.parametrize_claims(["mypkg.heads:train_head"], kind="last-layer")
+def test_alignprops(claim):
+    claim.check()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alignprops._errors import InputError
+from alignprops.config import resolve
+from alignprops.engine import evaluate
+from alignprops.registry import find_theorems
+from alignprops.report.failure import explain
+from alignprops.report.statement import describe
+from alignprops.results import Result, Verdict
+from alignprops.settings import Settings
+from alignprops.subjects import Subject, kind_named, parse_subject
+from alignprops.theorems import Theorem
+
+
+class ClaimRefuted(AssertionError):
+    """A claim that a host's test checks does not hold; the message is the whole report of it."""
+
+
+class Claim(str):
+    """One theorem against one subject; as text its id `theorem::subject`, so that test ids are strings."""
+
+    __slots__ = ("subject", "theorem")
+
+    theorem: Theorem
+    subject: Subject
+
+    @classmethod
+    def of(cls, theorem: Theorem, subject: Subject) -> Claim:
+        """The claim that `theorem` holds of `subject`."""
+        made = cls(f"{theorem.id}::{subject.id}")
+        made.theorem, made.subject = theorem, subject
+        return made
+
+    def evaluate(self, settings: Settings | None = None) -> Result:
+        """Check the claim and return its result; the settings are those of the profile unless given."""
+        return evaluate(self.theorem, self.subject, settings or resolve({}).settings)
+
+    def check(self, settings: Settings | None = None) -> None:
+        """Check the claim inside a test.
+
+        Raises:
+            ClaimRefuted: it is refuted, vacuous or in error (or, under a strict profile, inconclusive).
+        """
+        __tracebackhide__ = True
+        chosen = settings or resolve({}).settings
+        result = self.evaluate(chosen)
+        if result.verdict.fails or (chosen.strict and result.verdict is Verdict.INCONCLUSIVE):
+            replay = f"pytest -k '{self}' --alignprops-seed {chosen.seed}"
+            raise ClaimRefuted(explain(describe(self.theorem), result.to_json(), replay=replay))
+        if result.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE):
+            import pytest
+
+            pytest.skip(f"{result.verdict.value}: {result.reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The results of `check`, one a claim. Never a truth value: look at the verdicts."""
+
+    results: tuple[Result, ...]
+
+    def __bool__(self) -> bool:
+        raise TypeError("a report is no truth value; look at its results, or at `failures`")
+
+    @property
+    def failures(self) -> tuple[Result, ...]:
+        """The claims that are refuted, vacuous or in error."""
+        return tuple(result for result in self.results if result.verdict.fails)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The results as rows of report.json."""
+        return [result.to_json() for result in self.results]
+
+
+def claims(subjects: Any, *, kind: str, theorems: str | Sequence[str] = "*") -> list[Claim]:
+    """Every theorem of the kind that the patterns select, against every subject.
+
+    Args:
+        subjects: an object, `package.module:attribute`, or several of either.
+        kind: the kind of all of them (`alignprops.subjects.kinds`).
+        theorems: a theorem id, a glob or the name of a suite, or several.
+
+    Raises:
+        UnknownNameError: an unknown kind or theorem.
+        InputError: a subject that cannot be imported, or nothing that applies.
+    """
+    kind_named(kind)
+    made = [parse_subject(subject, kind) for subject in _several(subjects)]
+    patterns = [theorems] if isinstance(theorems, str) else list(theorems)
+    chosen = [theorem for theorem in find_theorems(patterns) if theorem.kind == kind]
+    if not chosen:
+        raise InputError(f"no theorem among {', '.join(patterns)} is about a {kind!r} subject")
+    return [Claim.of(theorem, subject) for subject in made for theorem in chosen]
+
+
+def parametrize_claims(
+    subjects: Any, *, kind: str, theorems: str | Sequence[str] = "*"
+) -> Callable[[Callable[..., Any]], Any]:
+    """Parametrize a test over `claims(...)`, as its argument `claim`; the ids are the claim ids."""
+    import pytest
+
+    made = claims(subjects, kind=kind, theorems=theorems)
+    return pytest.mark.parametrize("claim", made, ids=[str(claim) for claim in made])
+
+
+def check(subject: Any, *, kind: str, theorems: str | Sequence[str] = "*", settings: Settings | None = None) -> Report:
+    """Check one subject against every theorem of its kind that the patterns select."""
+    return Report(tuple(claim.evaluate(settings) for claim in claims([subject], kind=kind, theorems=theorems)))
+
+
+def _several(subjects: Any) -> Iterable[Any]:
+    return subjects if isinstance(subjects, list | tuple | set) else [subjects]
