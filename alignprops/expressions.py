@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
+from sympy.core.relational import Relational
 
 from alignprops._errors import TheoremError
 from alignprops.atoms import Atom, is_tensor
@@ -185,8 +186,24 @@ def _each(function: Callable[[Any], Any], x: Any) -> Any:
 
 Evaluator = Callable[[Mapping[sp.Symbol, Any]], Any]
 
-#: Functions of one argument whose slope is at most 1 on the whole line.
-_SMOOTH: dict[type, Callable[[Any], Any]] = {sp.tanh: np.tanh, sp.sin: np.sin, sp.cos: np.cos, sp.Abs: np.abs}
+
+def _at_most_1(_value: Any, _error: Any) -> float:
+    return 1.0
+
+
+def _at_most_cosh(value: Any, error: Any) -> Any:
+    return np.cosh(np.abs(value) + error)
+
+
+#: Functions of one argument beside the atoms, with their steepest slope.
+_SMOOTH: dict[type, tuple[Callable[[Any], Any], Steepest]] = {
+    sp.tanh: (np.tanh, _at_most_1),
+    sp.sin: (np.sin, _at_most_1),
+    sp.cos: (np.cos, _at_most_1),
+    sp.Abs: (np.abs, _at_most_1),
+    sp.cosh: (np.cosh, _at_most_cosh),
+    sp.sinh: (np.sinh, _at_most_cosh),
+}
 
 
 def _walk(expr: sp.Expr, world: Any) -> Evaluator:
@@ -246,9 +263,9 @@ def _smooth_function(expr: sp.Expr) -> tuple[Callable[[Any], Any], Steepest]:
     if isinstance(expr, Atom):
         return type(expr).numeric, type(expr).steepest
     if type(expr) in _SMOOTH:
-        return _SMOOTH[type(expr)], lambda value, error: 1.0
+        return _SMOOTH[type(expr)]
     raise TheoremError(
-        f"{expr.func.__name__} has no numeric form here; write the statement with +, ·, powers, exp, log, tanh, "
+        f"{expr.func.__name__} has no numeric form here; write the statement with +, ·, powers, exp, log, tanh, cosh, "
         "Abs, Max, Min or the functions of alignprops.atoms"
     )
 
@@ -256,6 +273,21 @@ def _smooth_function(expr: sp.Expr) -> tuple[Callable[[Any], Any], Steepest]:
 @lru_cache(maxsize=4096)
 def _compiled(expr: sp.Expr, world: type) -> Evaluator:
     return _walk(expr, world)
+
+
+def is_strict(relation: Relational) -> bool:
+    """Whether equal sides break the relation."""
+    return isinstance(relation, sp.StrictLessThan | sp.StrictGreaterThan)
+
+
+def require_numeric_form(expr: sp.Expr) -> None:
+    """Refuse what has no value in floats and balls alike.
+
+    Raises:
+        TheoremError: the expression has a function or a constant (a Float among them) without a numeric form.
+    """
+    _compiled(expr, _Floats)
+    _compiled(expr, _Balls)
 
 
 # --- what a statement's values look like ------------------------------------------------------------------------

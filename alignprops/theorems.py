@@ -17,6 +17,7 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from alignprops._errors import TheoremError
+from alignprops.expressions import require_numeric_form
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -294,6 +295,8 @@ def _validate(made: Theorem) -> None:
         )
     if not made.title:
         raise TheoremError(f"{made.id}: the measure needs a docstring; its first line is the theorem's title")
+    if not made.states:
+        raise TheoremError(f"{made.id} states nothing: give it a relation")
     _require_relations(made.id, "statement", made.states)
     _require_relations(made.id, "premise", made.given)
     for name, premises in made.under.items():
@@ -305,9 +308,10 @@ def _validate(made: Theorem) -> None:
         _require_difference(made, name, mutant)
     for name, tight in made.tight.items():
         if tight.of not in made.states:
-            raise TheoremError(
-                f"{made.id}: tight instance {name!r} is of {tight.of!r}, expected {' or '.join(made.states)}"
-            )
+            known = " or ".join(made.states)
+            raise TheoremError(f"{made.id}: tight instance {name!r} is of {tight.of!r}, expected {known}")
+    if both := sorted(set(made.examples) & set(made.tight)):
+        raise TheoremError(f"{made.id}: {both} are names of an example and of a tight instance; rename one")
     _require_enough_mutants(made)
 
 
@@ -318,9 +322,13 @@ def _require_relations(theorem_id: str, what: str, relations: Mapping[str, Relat
                 f"{theorem_id}: {what} {name!r} is {relation!r}, not a sympy relation: "
                 "sympy collapsed it while it was built, so it would check nothing; build it from distinct sides"
             )
+        if isinstance(relation, sp.Ne):
+            raise TheoremError(f"{theorem_id}: {what} {name!r}, {relation}: rounding would always grant an inequation")
         decided = relation.func(*relation.args) in (sp.true, sp.false)
-        if decided or isinstance(relation, sp.Ne) or sp.expand(relation.lhs - relation.rhs).is_number:
+        if decided or sp.expand(relation.lhs - relation.rhs).is_number:
             raise TheoremError(f"{theorem_id}: {what} {name!r}, {relation}, is decided before anything is measured")
+        for side in relation.args:
+            require_numeric_form(side)
 
 
 def _require_known_names(made: Theorem, name: str, mutant: Mutant) -> None:

@@ -15,7 +15,7 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from alignprops._errors import TheoremError
-from alignprops.expressions import exact
+from alignprops.expressions import exact, is_strict
 
 #: Pieces examined before the certificate is given up, and the working precision.
 MOST_PIECES, BITS = 20_000, 128
@@ -42,6 +42,7 @@ class _Gap:
 
     expr: sp.Expr
     symbols: tuple[sp.Symbol, ...]
+    strict: bool
     slopes: tuple[sp.Expr, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,26 +59,44 @@ class _Gap:
         bounds = [ball.lower() for ball in (direct, mean_value) if ball.is_finite()]
         return max(bounds) if bounds else None
 
+    def holds(self, box: tuple[Any, ...]) -> bool:
+        """Whether the relation is seen to hold on all of `box`."""
+        lower = self.lower(box)
+        return lower is not None and bool(lower > 0 if self.strict else lower >= 0)
+
 
 def certify(certificate: Certificate) -> str | None:
     """The method and its cost, if the relation holds on the whole box; None if it could not be shown.
 
     Raises:
-        TheoremError: the certificate is not an inequality, or leaves a symbol without an interval.
+        TheoremError: the certificate is not an inequality, leaves a symbol without an interval, or its box is empty.
     """
     from flint import ctx
 
     relation, box = certificate.relation, certificate.box
-    if isinstance(relation, sp.Eq):
+    if not isinstance(relation, sp.LessThan | sp.GreaterThan | sp.StrictLessThan | sp.StrictGreaterThan):
         raise TheoremError(f"{relation}: a certificate is for an inequality")
     if set(relation.free_symbols) != set(box):
         raise TheoremError(f"{relation}: the box must give an interval for each of its symbols")
-    gap = _Gap(relation.gts - relation.lts, tuple(sorted(box, key=str)))
+    gap = _Gap(relation.gts - relation.lts, tuple(sorted(box, key=str)), is_strict(relation))
     with ctx.workprec(BITS):
+        _require_box(certificate)
         sides = [_interval(*box[symbol]) for symbol in gap.symbols]
         if certificate.attained_at is None:
             return _branch_and_bound(gap, [tuple(sides)])
         return _around_attained(gap, certificate)
+
+
+def _require_box(certificate: Certificate) -> None:
+    """An empty box would certify anything."""
+    for symbol, ends in certificate.box.items():
+        low, high = (exact(sp.sympify(end), {}) for end in ends)
+        if not low < high:
+            raise TheoremError(f"{certificate.relation}: the interval {ends} of {symbol} is empty or a point")
+        if certificate.attained_at is not None:
+            point, radius = (exact(sp.sympify(part), {}) for part in certificate.attained_at)
+            if not radius > 0 or point < low or point > high:
+                raise TheoremError(f"{certificate.relation}: attained_at is no point of {ends} with a radius above 0")
 
 
 def _interval(low: sp.Expr, high: sp.Expr) -> Any:
@@ -91,10 +110,8 @@ def _branch_and_bound(gap: _Gap, pending: list[tuple[Any, ...]]) -> str | None:
         examined += 1
         if examined > MOST_PIECES:
             return None
-        lower = gap.lower(box)
-        if lower is not None and lower >= 0:
-            continue
-        pending += _halves(box)
+        if not gap.holds(box):
+            pending += _halves(box)
     return f"branch and bound, {examined} pieces at {BITS} bits"
 
 
@@ -111,6 +128,8 @@ def _halves(box: tuple[Any, ...]) -> list[tuple[Any, ...]]:
 def _around_attained(gap: _Gap, certificate: Certificate) -> str | None:
     if len(gap.symbols) != 1 or certificate.attained_at is None:
         raise TheoremError(f"{certificate.relation}: `attained_at` is for one symbol")
+    if gap.strict:
+        raise TheoremError(f"{certificate.relation}: a strict relation is not attained; state it with ≤")
     (symbol,) = gap.symbols
     point, radius = (sp.sympify(part) for part in certificate.attained_at)
     low, high = (sp.sympify(end) for end in certificate.box[symbol])

@@ -20,8 +20,8 @@ from sympy.core.relational import Relational
 
 from alignprops._errors import TheoremError
 from alignprops.evidence.outcomes import Outcomes
-from alignprops.evidence.reading import NonFinite, is_strict, measure
-from alignprops.expressions import as_balls, exact
+from alignprops.evidence.reading import NonFinite, measure
+from alignprops.expressions import as_balls, exact, is_strict
 from alignprops.theorems import Theorem
 
 PRECISIONS = (64, 128, 256, 512, 1024)

@@ -18,7 +18,7 @@ from sympy.core.relational import Relational
 
 from alignprops._errors import TheoremError
 from alignprops.evidence.outcomes import Outcomes
-from alignprops.expressions import Rounded, as_rounded, rounded
+from alignprops.expressions import Rounded, as_rounded, is_strict, rounded
 from alignprops.theorems import Theorem
 
 #: The error bounds are themselves computed in floats; this covers their rounding.
@@ -223,11 +223,6 @@ def _premise(relation: Relational, values: Mapping[sp.Symbol, Rounded]) -> _Prem
             certain = holds & (large.value - small.value >= error)
         undefined = np.isnan(left.value) | np.isnan(right.value)
     return _Premise(np.asarray(holds), np.asarray(certain), np.asarray(undefined))
-
-
-def is_strict(relation: Relational) -> bool:
-    """Whether equal sides break the relation."""
-    return isinstance(relation, sp.StrictLessThan | sp.StrictGreaterThan)
 
 
 def _sides(name: str, relation: Relational, values: Mapping[sp.Symbol, Rounded], where: _Premise) -> Sides:

@@ -19,11 +19,13 @@ from sympy.core.relational import Relational
 from alignprops._errors import TheoremError
 from alignprops.atoms import expand_atoms
 from alignprops.evidence.certificate import Certificate, certify
-from alignprops.expressions import exact
+from alignprops.expressions import exact, is_strict
 from alignprops.theorems import Proof, Theorem, mutant_states
 
 #: Random points at which a relation is tried before it is decided, and the precision there.
 POINTS, POINT_BITS = 24, 256
+#: How far out they lie.
+SCALES = (1, 1, sp.Rational(1, 64), 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,22 @@ def rule(theorem: Theorem, proof: Proof) -> Ruling:
     """Run one proof of a theorem."""
     started = time.perf_counter()
     try:
-        status, method = _conclude(theorem, proof)
+        status, method = _told_as_errors(theorem, proof)
         reason = "" if status == "proved" else method
     except TheoremError as error:
         status, method, reason = "error", "", str(error)
     seconds = round(time.perf_counter() - started, 4)
     return Ruling(proof.name, proof.concludes, status, method, proof.domain, seconds, reason)
+
+
+def _told_as_errors(theorem: Theorem, proof: Proof) -> tuple[str, str]:
+    """Conclude; a proof is foreign code, and sympy has surprises: what they raise is an error of this proof."""
+    try:
+        return _conclude(theorem, proof)
+    except TheoremError:
+        raise
+    except Exception as error:
+        raise TheoremError(f"{type(error).__name__}: {error}") from error
 
 
 def _conclude(theorem: Theorem, proof: Proof) -> tuple[str, str]:
@@ -86,13 +98,18 @@ def _definitions(theorem: Theorem, proof: Proof, built: Any) -> Definitions:
     unknown = sorted(str(symbol) for symbol in symbols if symbol not in theorem.symbols)
     if unknown:
         raise TheoremError(f"proof {proof.name!r} defines {', '.join(unknown)}, not a symbol of {theorem.id}")
+    pairs = [pair for definitions in by_name.values() for pair in definitions.items()]
+    fixed = sorted({str(symbol) for symbol, value in pairs if sp.sympify(value).is_number})
+    if fixed:
+        told = ", ".join(fixed)
+        raise TheoremError(f"proof {proof.name!r} fixes {told}: that proves a special case, a lemma at most")
     return by_name
 
 
 def _claims(theorem: Theorem, proof: Proof, built: Any) -> list[Relational | Certificate]:
     parts = list(built) if isinstance(built, tuple | list) else [built]
     for part in parts:
-        if not isinstance(part, Relational | Certificate):
+        if not isinstance(part, Relational | Certificate) or isinstance(part, sp.Ne):
             raise TheoremError(
                 f"proof {proof.name!r} of {theorem.id} returned {part!r}: a literal decides nothing; "
                 "return unevaluated relations (evaluate=False)"
@@ -186,45 +203,50 @@ def _forms(expr: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
 def _counter_example(
     relation: Relational, box: Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]] | None = None
 ) -> dict[str, str] | None:
-    """A random point of the domain at which balls show the relation false, or None."""
+    """A random point of the domain at which balls show the relation false, or None.
+
+    Raises:
+        TheoremError: the relation has no finite value at any of the points.
+    """
     from flint import ctx
 
     draw = random.Random(0)  # noqa: S311  # points to try, no secret
     symbols = sorted(relation.free_symbols, key=str)
+    seen = False
     with ctx.workprec(POINT_BITS):
         for _ in range(POINTS):
             point = {symbol: _value(symbol, draw, (box or {}).get(symbol)) for symbol in symbols}
             balls = {symbol: exact(value, {}) for symbol, value in point.items()}
-            if _is_false(relation, balls):
+            false = _is_false(relation, balls)
+            seen |= false is not None
+            if false:
                 return {str(symbol): str(value) for symbol, value in point.items()}
+    if not seen:
+        raise TheoremError(f"the relation {relation} has no finite value at any of {POINTS} points of its domain")
     return None
 
 
-def _is_false(relation: Relational, balls: Mapping[sp.Symbol, Any]) -> bool:
-    gap = exact(expand_rationally(relation.rhs), balls) - exact(expand_rationally(relation.lhs), balls)
+def _is_false(relation: Relational, balls: Mapping[sp.Symbol, Any]) -> bool | None:
+    """Whether balls show the relation false at a point; None where a side has no finite value."""
+    gap = exact(relation.rhs.doit(), balls) - exact(relation.lhs.doit(), balls)  # derivatives and sums carried out
+    if not gap.is_finite():
+        return None
     if isinstance(relation, sp.Eq):
-        return not gap.contains(0) if gap.is_finite() else False
+        return not gap.contains(0)
     if isinstance(relation, sp.GreaterThan | sp.StrictGreaterThan):
         gap = -gap
-    strict = isinstance(relation, sp.StrictLessThan | sp.StrictGreaterThan)
-    return bool(gap <= 0) if strict else bool(gap < 0)
+    return bool(gap <= 0) if is_strict(relation) else bool(gap < 0)
 
 
-def expand_rationally(expr: sp.Expr) -> sp.Expr:
-    """Derivatives carried out and hyperbolic functions written with those that have a ball form."""
-    done = expr.doit()
-    return done.replace(sp.cosh, lambda x: (sp.exp(x) + sp.exp(-x)) / 2).replace(
-        sp.sinh, lambda x: (sp.exp(x) - sp.exp(-x)) / 2
-    )
-
-
-def _value(symbol: sp.Symbol, draw: random.Random, interval: tuple[sp.Expr, sp.Expr] | None) -> sp.Rational:
+def _value(symbol: sp.Symbol, draw: random.Random, interval: tuple[sp.Expr, sp.Expr] | None) -> sp.Expr:
+    """A point of the interval, or of what the symbol's assumptions leave of the line, near 0 and far out."""
     if interval is not None:
-        low, high = (sp.Rational(end) for end in interval)
+        low, high = (sp.sympify(end) for end in interval)
         return low + (high - low) * sp.Rational(draw.randrange(0, 1001), 1000)
     if symbol.is_integer:
-        return sp.Integer(draw.randrange(1, 12) if symbol.is_positive else draw.randrange(-6, 7))
-    size = sp.Rational(draw.randrange(1, 4000), 1000)
-    if symbol.is_nonnegative or symbol.is_positive:
+        size = sp.Integer(draw.randrange(1, 12))
+    else:
+        size = sp.Rational(draw.randrange(1, 4000), 1000) * draw.choice(SCALES)
+    if symbol.is_nonnegative:
         return size
-    return size * draw.choice((-1, 1))
+    return -size if symbol.is_nonpositive else size * draw.choice((-1, 1))
