@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sympy as sp
@@ -28,12 +29,17 @@ class Quantity(sp.Symbol):  # type: ignore[misc]  # sympy ships no types
         return printer.emptyPrinter(self) if "_" in self.name else printer._print_Symbol(self)
 
 
+def _bracket(delimiter: re.Match[str]) -> str:
+    return "(" if delimiter.group().startswith(r"\l") else ")"
+
+
 def _is_sum(tex: str) -> bool:
     """Whether a + or − stands outside all brackets, so that the whole needs them in a product."""
     depth = 0
-    for at, sign in enumerate(tex):
+    plain = re.sub(r"\|[^|]*\|", "x", re.sub(r"\\[lr](Vert|angle)", _bracket, tex))
+    for at, sign in enumerate(plain):
         depth += {"{": 1, "(": 1, "[": 1, "}": -1, ")": -1, "]": -1}.get(sign, 0)
-        if depth == 0 and sign in "+-" and at > 0 and tex[at - 1] == " ":
+        if depth == 0 and sign in "+-" and at > 0 and plain[at - 1] == " ":
             return True
     return False
 

@@ -20,6 +20,8 @@ mean_shift = nonnegative("mean_shift", r"\lVert\bar z\rVert")
 curvature = nonnegative("curvature", r"\lambda")
 #: ρ = z̄ᵀMz̄/‖z̄‖², the curvature along the mean shift.
 curvature_along_shift = nonnegative("curvature_along_shift", r"\rho")
+#: The largest curvature along the pulls of the run before step t (premise S_t).
+run_curvature = nonnegative("run_curvature", r"\max_{s<t} \lVert g^\circ_s\rVert_M^2/\lVert g^\circ_s\rVert^2")
 #: |z̄|_M and |v|_M, lengths in the metric of the second moment.
 shift_length = nonnegative("shift_length", r"|\bar z|_M")
 probe_length = nonnegative("probe_length", r"|v|_M")

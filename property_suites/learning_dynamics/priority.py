@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from sympy import Abs, Eq, Ge, Le, Lt, Rational, Symbol
 
 from alignprops import Tight, Under, theorem
-from alignprops.dynamics.notation import beta, curvature, eta, shift_length, t
+from alignprops.dynamics.notation import beta, curvature, eta, run_curvature, shift_length, t
 from alignprops.dynamics.priorities import Pairs
 from alignprops.dynamics.problem import HeadProblem
+from alignprops.dynamics.pull import pull_curvature
 from alignprops.quantity import Quantity, nonnegative, real
 from alignprops.strategies.heads import head_problems
-from property_suites.learning_dynamics.premises import ROUNDING, SMALL_STEP, im_li
+from property_suites.learning_dynamics.premises import ROUNDING, SMALL_STEP_ON_RUN, im_li
 from property_suites.learning_dynamics.specimens import (
     crowded_out,
     in_orthogonal_blocks,
@@ -192,9 +193,9 @@ bend = eta * beta**2 * (t - 1) / 4 * shift_length
         "the lead grows straight": Le(Abs(lead - t * first_lead), t * eta * beta**2 * bend * gap_length),
         "the order persists": Under({"before the horizon": Lt(bend * gap_length, alignment_gap)}, Ge(lead, 0)),
     },
-    given=SMALL_STEP,
+    given=SMALL_STEP_ON_RUN,
     source=im_li("Section 4"),
-    on=head_problems(step_size="S", behaviours=(2, 4)),
+    on=head_problems(step_size="S4", behaviours=(2, 4)),
     rounding=ROUNDING,
     behaviours=(2, None),
     mutants={
@@ -215,17 +216,18 @@ bend = eta * beta**2 * (t - 1) / 4 * shift_length
 )
 def horizon(train: Train, problem: HeadProblem) -> Values:
     """The first step's order of behaviours persists for an explicit number of steps, whatever the offset (LD-11)."""
-    pairs = Pairs(problem)
+    pairs, run = Pairs(problem), train(problem)
     return {
         eta: problem.eta,
         beta: problem.beta,
         t: problem.t[:, None],
         curvature: problem.curvature,
+        run_curvature: pull_curvature(run)[:, None],
         shift_length: problem.mean_shift_curvature_norm,
         gap_length: pairs.gap_curvature_norm,
         gap_norm: pairs.gap_norm,
         alignment_gap: pairs.alignment_gap,
-        lead: pairs.leads(train(problem)),
+        lead: pairs.leads(run),
     }
 
 

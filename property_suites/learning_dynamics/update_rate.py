@@ -22,15 +22,17 @@ from alignprops.dynamics.notation import (
     mean_shift,
     previous_step_change,
     probe_length,
+    run_curvature,
     shift_along_probe,
     shift_length,
     step_change,
     t,
 )
 from alignprops.dynamics.problem import HeadProblem
+from alignprops.dynamics.pull import pull_curvature
 from alignprops.quantity import nonnegative, real
 from alignprops.strategies.heads import head_problems
-from property_suites.learning_dynamics.premises import ROUNDING, SMALL_STEP, SOME_SHIFT, STABLE_STEP, im_li
+from property_suites.learning_dynamics.premises import ROUNDING, SMALL_STEP_ON_RUN, SOME_SHIFT, STABLE_STEP, im_li
 from property_suites.learning_dynamics.specimens import faint_majority, ridge, single_sample
 
 Train = Any
@@ -134,9 +136,9 @@ shortfall = real("shortfall", r"\eta\beta t\lVert\bar z\rVert^2 - \langle u_t, \
         "never overshoots": Ge(shortfall, 0),
         "the head moves": Ge(head_change, certain_share * linear_growth),
     },
-    given=SMALL_STEP,
+    given=SMALL_STEP_ON_RUN,
     source=im_li("Section 4"),
-    on=head_problems(step_size="S"),
+    on=head_problems(step_size="S4"),
     rounding=ROUNDING,
     mutants={
         "half the constant": Le(shortfall, kappa(curvature_along_shift) / 2 * straight_along_shift),
@@ -156,6 +158,7 @@ def lower_bound(train: Train, problem: HeadProblem) -> Values:
         t: run.t,
         mean_shift: problem.mean_shift,
         curvature: problem.curvature,
+        run_curvature: pull_curvature(run),
         curvature_along_shift: problem.curvature_along_shift,
         shortfall: run.shortfall,
         head_change: run.head_change,
@@ -197,9 +200,9 @@ straight_length = eta * beta * t * mean_shift
         "angle": Ge(cosine, sqrt(1 - turning_ratio**2)),
         "angle, from the share": Ge(cosine, certain_share),
     },
-    given={**SMALL_STEP, **SOME_SHIFT, "the turn is bounded": Lt(turning_ratio, 1)},
+    given={**SMALL_STEP_ON_RUN, **SOME_SHIFT, "the turn is bounded": Lt(turning_ratio, 1)},
     source=im_li("Section 4"),
-    on=head_problems(step_size="S"),
+    on=head_problems(step_size="S4"),
     rounding=ROUNDING,
     mutants={
         "half the constant": Le(deviation, turning_ratio / 2 * straight_length),
@@ -220,6 +223,7 @@ def direction(train: Train, problem: HeadProblem) -> Values:
         t: run.t,
         mean_shift: problem.mean_shift,
         curvature: problem.curvature,
+        run_curvature: pull_curvature(run),
         curvature_along_shift: problem.curvature_along_shift,
         drift_ratio: problem.drift_ratio,
         deviation: run.deviation,
@@ -271,9 +275,9 @@ def _() -> Any:
         Abs(along_probe - eta * beta * t * shift_along_probe),
         eta * beta * t * (eta * beta**2 * (t - 1) / 4) * shift_length * probe_length,
     ),
-    given=SMALL_STEP,
+    given=SMALL_STEP_ON_RUN,
     source=im_li("Section 4"),
-    on=head_problems(step_size="S"),
+    on=head_problems(step_size="S4"),
     rounding=ROUNDING,
     mutants={
         "half the constant": Le(
@@ -307,6 +311,7 @@ def straight_line(train: Train, problem: HeadProblem) -> Values:
         beta: problem.beta,
         t: run.t[:, None],
         curvature: problem.curvature,
+        run_curvature: pull_curvature(run)[:, None],
         shift_length: problem.mean_shift_curvature_norm,
         probe_length: problem.curvature_norms(probes),
         along_probe: run.along_each(probes),
