@@ -30,6 +30,7 @@ from alignprops.registry import find_theorems
 from alignprops.results import Result
 from alignprops.settings import Settings
 from alignprops.subjects.observed import BETA, STEPS, ObservedHead
+from alignprops.theorems import Theorem
 
 SCHEMA = "alignprops-measure/1"
 #: Step counts at which the accuracy certificate is told.
@@ -139,7 +140,8 @@ def measure(
     Raises:
         InputError: the model, the data or an option cannot be used (ModelError, DataError, UnknownNameError).
     """
-    _require_positive(beta, steps)
+    require_positive(beta, steps)
+    chosen = head_theorems(theorems)  # an unknown id is told before the model is read
     if features is None:
         features = extract(
             model,
@@ -154,7 +156,7 @@ def measure(
     else:
         features = features.select(behaviours, max_statements)
     observed = ObservedHead.of(features, beta=beta, steps=steps)
-    return Measurement(features, observed, observe(observed, theorems, settings, checking))
+    return Measurement(features, observed, observe(observed, chosen, settings, checking))
 
 
 def extract(
@@ -217,11 +219,15 @@ def model_name(model: Source | None) -> str:
     return safe_name(Path(source).resolve().name if local else source)
 
 
+def head_theorems(patterns: Sequence[str]) -> list[Theorem]:
+    """The theorems about a trained head that the patterns select."""
+    return [theorem for theorem in find_theorems(patterns) if theorem.kind == "last-layer"]
+
+
 def observe(
-    observed: ObservedHead, patterns: Sequence[str], settings: Settings, progress: Progress = no_progress
+    observed: ObservedHead, theorems: Sequence[Theorem], settings: Settings, progress: Progress = no_progress
 ) -> tuple[Result, ...]:
-    """Evaluate every theorem about a trained head on every subject that it speaks of."""
-    theorems = [theorem for theorem in find_theorems(patterns) if theorem.kind == "last-layer"]
+    """Evaluate every theorem on every subject that it speaks of."""
     pairs = [(theorem, subject) for subject in observed.subjects() for theorem in theorems if subject.suits(theorem)]
     results = []
     for done, (theorem, subject) in enumerate(pairs):
@@ -261,7 +267,8 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _require_positive(beta: float, steps: int) -> None:
+def require_positive(beta: float, steps: int) -> None:
+    """Refuse a β or a number of steps with which no run makes sense."""
     if not (math.isfinite(beta) and beta > 0):
         raise InputError(f"beta is {beta}; expected a positive number")
     if steps < 1:

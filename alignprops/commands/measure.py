@@ -13,7 +13,7 @@ from rich.text import Text
 
 from alignprops._errors import InputError
 from alignprops.commands.options import add_json, emit
-from alignprops.measurement import Measurement, measure
+from alignprops.measurement import Measurement, extract, measure, require_positive
 from alignprops.models.feature_file import PreferenceFeatures
 from alignprops.models.progress import show_progress
 from alignprops.options import DTYPES
@@ -81,33 +81,32 @@ def execute(arguments: argparse.Namespace) -> int:
     """Measure, print the table, and fail if a claim is refuted or in error."""
     for path in (arguments.json, arguments.save_features):
         _require_writable(path)
-    measured = _measure(arguments)
+    require_positive(arguments.beta, arguments.steps)
+    features = _features(arguments)
     if arguments.save_features is not None:
-        measured.features.save(arguments.save_features)
+        features.save(arguments.save_features)  # before the claims: an interruption keeps what was read
+    with show_progress("checking claims") as checking:
+        measured = measure(features=features, beta=arguments.beta, steps=arguments.steps, checking=checking)
     emit(arguments, measured.to_json(), for_stdout(*_told(measured)))
     return int(any(claim.verdict.fails for claim in measured.claims))
 
 
-def _measure(arguments: argparse.Namespace) -> Measurement:
-    features = None
+def _features(arguments: argparse.Namespace) -> PreferenceFeatures:
+    behaviours = arguments.behaviours.split(",") if arguments.behaviours else None
     if arguments.features is not None:
         if arguments.model is not None:
             raise InputError("--features stands for a model and its preferences; give one or the other")
-        features = PreferenceFeatures.load(arguments.features)
-    with show_progress("reading statements") as reading, show_progress("checking claims") as checking:
-        return measure(
+        return PreferenceFeatures.load(arguments.features).select(behaviours, arguments.max_statements)
+    with show_progress("reading statements") as reading:
+        return extract(
             arguments.model,
             arguments.preferences or None,
-            features=features,
-            beta=arguments.beta,
-            steps=arguments.steps,
-            behaviours=arguments.behaviours.split(",") if arguments.behaviours else None,
+            behaviours=behaviours,
             max_statements=arguments.max_statements,
             dtype=arguments.dtype,
             device=arguments.device,
             batch_size=arguments.batch_size,
             progress=reading,
-            checking=checking,
         )
 
 
