@@ -69,7 +69,7 @@ def _observe(theorem: Theorem, subject: Subject, settings: Settings) -> _Judged:
 
 def _observed_verdict(tally: Tally) -> tuple[Verdict, str]:
     if tally.smallest_failure is not None:
-        return Verdict.REFUTED, f"refuted on the observed run, by {tally.by}"
+        return Verdict.REFUTED, f"{tally.broken!r} refuted on the observed run, by {tally.by}"
     if tally.too_small is not None:
         return Verdict.ERROR, TOO_SMALL
     if not tally.effective:
@@ -87,7 +87,7 @@ TOO_SMALL = (
 def _sampled_verdict(theorem: Theorem, tally: Tally) -> tuple[Verdict, str]:
     counts = f"{tally.effective} effective of {tally.examples} examples"
     if tally.smallest_failure is not None:
-        return Verdict.REFUTED, f"refuted by {tally.by} after {counts}"
+        return Verdict.REFUTED, f"{tally.broken!r} refuted by {tally.by} after {counts}"
     if tally.too_small is not None:
         return Verdict.ERROR, TOO_SMALL
     blunt = _blunt(theorem, tally)

@@ -35,6 +35,13 @@ class Finding:
     within_rounding: bool = False
     trials: Mapping[str, Trial] = field(default_factory=dict)
 
+    @property
+    def worst_relation(self) -> str:
+        """The name of the relation that misses most, in units of its tolerance (probabilities: by e-value)."""
+        if self.trials and self.by == "sequential test":
+            return max(self.trials, key=lambda name: self.trials[name].log_e)
+        return min(self.reading.sides, key=lambda sides: sides.slack()).name
+
 
 @dataclass(frozen=True, slots=True)
 class Inspector:

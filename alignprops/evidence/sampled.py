@@ -37,6 +37,7 @@ class Tally:
     smallest_failure: Any = None
     worst_failure: tuple[float, Any] | None = None
     by: str = ""
+    broken: str = ""
     log_e: float | None = None
     trials: int = 0
     timed_out: bool = False
@@ -69,7 +70,7 @@ class Tally:
     def add_failure(self, finding: Finding, instance: Any) -> None:
         """Keep `instance` as the simplest witness so far, and as the worst one if it is."""
         score = -max((trial.log_e for trial in finding.trials.values()), default=-finding.reading.slack())
-        self.smallest_failure, self.by = instance, finding.by
+        self.smallest_failure, self.by, self.broken = instance, finding.by, finding.worst_relation
         if self.worst_failure is None or score < self.worst_failure[0]:
             self.worst_failure = (score, instance)
 

@@ -62,7 +62,7 @@ def test_a_refutation_prints_its_witness_and_no_frames(pytester: pytest.Pytester
             "refuted: squares.mean.false::toy",
             "*statement  3[*]p <= a + b",
             "*source     cauchy1821, Note II",
-            "*reason     refuted by * effective of * examples",
+            "*reason     *refuted by * effective of * examples",
             "*simplest witness ????????:",
             "*x = 0.125",
             "*y = 0.125",
