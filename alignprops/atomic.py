@@ -13,22 +13,29 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` by way of a synced temporary file in the same folder.
 
     Raises:
-        InputError: the folder cannot be written.
+        InputError: the file cannot be written there.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; choose a folder that can be written") from error
+        raise _refusal(path, error) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
+    except OSError as error:
+        Path(temporary).unlink()
+        raise _refusal(path, error) from error
     except BaseException:
         Path(temporary).unlink()
         raise
+
+
+def _refusal(path: Path, error: OSError) -> InputError:
+    return InputError(f"cannot write {path}: {error.strerror or error}; choose a place that can be written")
 
 
 def write_text(path: Path, content: str) -> None:

@@ -87,7 +87,7 @@ def first_step_accuracy(problem: HeadProblem) -> float:
     heights = problem.z @ problem.shift
     # A height within the rounding of ⟨z̄, z_i⟩ is a tie.
     slack = 1e-12 * np.abs(heights).max(initial=0)
-    return float(problem.weights @ (heights > slack))
+    return int(problem.counts[heights > slack].sum()) / problem.total
 
 
 def first_step_accuracy_bound(problem: HeadProblem) -> float:

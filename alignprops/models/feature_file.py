@@ -110,7 +110,7 @@ class PreferenceFeatures:
         """Write the file whole or not at all.
 
         Raises:
-            InputError: the folder does not exist or cannot be written.
+            InputError: it cannot be written there.
         """
         tensors: dict[str, Any] = {"unembedding": self.unembedding}
         described = {name: getattr(self, name) for name in _DESCRIBED}

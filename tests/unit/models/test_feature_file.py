@@ -91,15 +91,17 @@ def test_failed_write_leaves_the_old_file(features: PreferenceFeatures, tmp_path
     """A target that cannot be replaced; no temporary file stays."""
     (tmp_path / "f.safetensors").mkdir()
 
-    with pytest.raises(InputError, match=r"f\.safetensors: cannot be written"):
+    with pytest.raises(InputError, match=r"cannot write .*f\.safetensors: Is a directory"):
         features.save(tmp_path / "f.safetensors")
     assert [entry.name for entry in tmp_path.iterdir()] == ["f.safetensors"]
 
 
-def test_folder_that_does_not_exist(features: PreferenceFeatures, tmp_path: Path) -> None:
-    """It is not made up."""
-    with pytest.raises(InputError, match=r"cannot be written \(No such file or directory\)"):
-        features.save(tmp_path / "absent" / "f.safetensors")
+def test_folder_that_cannot_be_made(features: PreferenceFeatures, tmp_path: Path) -> None:
+    """A file is in the way."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(InputError, match=r"cannot write .*f\.safetensors: .*; choose a place that can be written"):
+        features.save(tmp_path / "file" / "f.safetensors")
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff" * 100])
