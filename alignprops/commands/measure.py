@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,8 @@ COLUMNS = (
     ("acc₁", "first_step_accuracy", False),
     ("≥", "first_step_accuracy_bound", False),
 )
-#: Width from which all columns are shown, and the length of a behaviour's name below it.
-WIDE, NARROW_NAME = 112, 20
+#: Width from which all columns are shown, and what is left of a behaviour's name at least.
+WIDE, SHORTEST_NAME = 112, 9
 
 
 def add_to(verbs: Any) -> None:
@@ -92,7 +93,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _features(arguments: argparse.Namespace) -> PreferenceFeatures:
-    behaviours = arguments.behaviours.split(",") if arguments.behaviours else None
+    behaviours = None if arguments.behaviours is None else [name.strip() for name in arguments.behaviours.split(",")]
     if arguments.features is not None:
         if arguments.model is not None:
             raise InputError("--features stands for a model and its preferences; give one or the other")
@@ -115,8 +116,10 @@ def _require_writable(path: str | None) -> None:
     if path is None or path == "-":
         return
     folder = Path(path).parent
-    if not folder.is_dir():
+    if not folder.exists():
         raise InputError(f"cannot write {path}: the folder {folder} does not exist; create it or choose another")
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write {path}: {folder} is no folder that can be written; choose another")
     if Path(path).is_dir():
         raise InputError(f"cannot write {path}: it is a folder; give the name of a file in it")
 
@@ -147,16 +150,25 @@ def _told(measured: Measurement) -> list[RenderableType]:
 
 
 def _table(measured: Measurement, *, wide: bool) -> Table:
-    table = Table(box=None, padding=(0, 1), pad_edge=False)
-    table.add_column("behaviour", overflow="ellipsis", no_wrap=True)
     columns = [(heading, figure) for heading, figure, only_wide in COLUMNS if wide or not only_wide]
-    for heading in ("n", *(heading for heading, _ in columns), "cert."):
-        table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
     rows = sorted(measured.behaviours.items(), key=lambda row: -(row[1]["distinguishability"] or 0))
-    for name, figures in rows:
-        told = name if wide or len(name) <= NARROW_NAME else f"{name[: NARROW_NAME - 1]}…"
-        cells = [_short(figures[figure]) for _, figure in columns]
-        table.add_row(Text(told), str(figures["n"]), *cells, _certificate(figures["accuracy_certificate"]))
+    headings = ["n", *(heading for heading, _ in columns), "cert."]
+    cells = [
+        [
+            str(figures["n"]),
+            *(_short(figures[figure]) for _, figure in columns),
+            _certificate(figures["accuracy_certificate"]),
+        ]
+        for _, figures in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    table = Table(box=None, padding=(0, 1), pad_edge=False)
+    room = Console().width - sum(widths) - 2 * len(widths)  # names give way, numbers do not
+    table.add_column("behaviour", overflow="ellipsis", no_wrap=True, max_width=max(room, SHORTEST_NAME))
+    for heading, width in zip(headings, widths, strict=True):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
+    for (name, _), line in zip(rows, cells, strict=True):
+        table.add_row(Text(name), *line)
     return table
 
 

@@ -24,7 +24,8 @@ def explain(described: Mapping[str, Any], result: Mapping[str, Any], *, replay: 
 def _lines(described: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
     yield f"{result['verdict']}: {described['id']}" + (f"::{result['subject']}" if "subject" in result else "")
     yield f"  {described['title']}"
-    yield f"  statement  {described['statement']}"
+    for relation in described["statement"].split("; "):
+        yield f"  statement  {relation}"
     yield f"  source     {described['source']}"
     yield f"  reason     {result['reason']}"
     evidence = result.get("evidence", {})

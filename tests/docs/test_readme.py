@@ -10,6 +10,7 @@ import pytest
 
 from alignprops.cli import build_parser
 from alignprops.options import OPTIONS, Option
+from alignprops.registry import find_theorems
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -33,7 +34,7 @@ def test_every_command_that_the_readme_names_exists(command: str) -> None:
     assert command in verbs()
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)\b", README))))
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z-]+)\b", README))))
 def test_every_make_target_that_the_readme_names_exists(target: str) -> None:
     """The two commands of the README among them."""
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
@@ -50,3 +51,50 @@ def row(option: Option) -> str:
 def test_the_table_of_options_is_that_of_the_code(option: Option) -> None:
     """One line an option, word for word."""
     assert row(option) in README.splitlines()
+
+
+# --- theorems, the host's file and its failure --------------------------------------------------------------------
+
+
+def theorem_rows() -> dict[str, str]:
+    """Id and what it says, as the README's table of theorems has them."""
+    return dict(re.findall(r"^\| `([a-z0-9.-]+)` \| (.+?) \| Im & Li 2024, .+ \|$", README, re.MULTILINE))
+
+
+def test_the_table_of_theorems_is_that_of_the_registry() -> None:
+    """Every registered theorem with its title, and nothing else."""
+    told = {theorem.id: re.sub(r" \(LD-[0-9a-z, ]+\)", "", theorem.title) for theorem in find_theorems()}
+
+    assert told == {f"learning-dynamics.{name}": title for name, title in theorem_rows().items()}
+
+
+#: The trainer of the README's failure: one row moves where two should.
+WRONG_TRAINER = """
+import numpy as np
+
+
+def train_head(problem):
+    z = problem.signs[:, None] * problem.features
+    weights = problem.counts / problem.counts.sum()
+    updates = [np.zeros(problem.d)]
+    for _ in range(problem.steps):
+        margins = problem.beta * (z @ updates[-1])
+        pull = weights * np.exp(-np.logaddexp(0, margins))
+        updates.append(updates[-1] + problem.eta * problem.beta * (pull @ z))
+    return np.stack(updates)
+"""
+
+
+def test_the_failure_is_the_one_that_the_host_file_gives(pytester: pytest.Pytester) -> None:
+    """The README's test file, run on the mistake that the README describes, word for word."""
+    block = re.search(r"fails like this:\n\n```text\n(.*?)\n```", README, re.DOTALL)
+    host = re.search(r"A whole test file:\n\n```python\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    assert host is not None
+    pytester.makepyfile(**{"mypkg/__init__": "", "mypkg/heads": WRONG_TRAINER, "test_heads": host.group(1)})
+
+    result = pytester.runpytest_subprocess("-k", "initial-rate", "--strict-markers")
+
+    printed = [line.removeprefix("E").strip() for line in result.outlines if line.startswith("E ")]
+    printed[0] = printed[0].removeprefix("alignprops.claims.ClaimRefuted: ")
+    assert printed == [line.strip() for line in block.group(1).splitlines()]
