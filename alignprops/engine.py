@@ -7,7 +7,7 @@ from functools import lru_cache
 from math import ceil
 from typing import Any
 
-from alignprops._errors import InputError
+from alignprops._errors import InputError, WitnessError
 from alignprops.evidence.generation import VERSIONS, GenerationFailed
 from alignprops.evidence.mutants import Deaths, hunt
 from alignprops.evidence.reading import MeasureFailed
@@ -33,6 +33,10 @@ def evaluate(theorem: Theorem, subject: Subject, settings: Settings = Settings()
         raise InputError(f"{theorem.id} is about a {theorem.kind!r} subject; {subject.id} is of kind {subject.kind!r}")
     started = time.perf_counter()
     verdict, reason, evidence, witness = _judge(theorem, subject, settings)
+    try:
+        _ = [found.hash for found in (witness or {}).values()]
+    except WitnessError as error:  # the verdict stands without it
+        reason, witness = f"{reason} (the witness cannot be stored: {error})", None
     return Result(theorem.id, subject.id, verdict, reason, evidence, witness, _since(started))
 
 
@@ -50,7 +54,7 @@ def _judge(theorem: Theorem, subject: Subject, settings: Settings) -> _Judged:
         return Verdict.ERROR, str(failure), {}, _witness_both(theorem, subject, failure.instance, settings)
     except GenerationFailed as failure:
         return Verdict.ERROR, str(failure), {}, None
-    verdict, reason = _sampled_verdict(theorem, tally)
+    verdict, reason = _sampled_verdict(theorem, subject, tally)
     evidence: dict[str, Any] = {"sampled": tally.to_json()}
     if verdict is Verdict.HELD and theorem.proofs:
         verdict, reason, evidence["symbolic"] = _with_proofs(theorem, reason)
@@ -84,13 +88,13 @@ TOO_SMALL = (
 )
 
 
-def _sampled_verdict(theorem: Theorem, tally: Tally) -> tuple[Verdict, str]:
+def _sampled_verdict(theorem: Theorem, subject: Subject, tally: Tally) -> tuple[Verdict, str]:
     counts = f"{tally.effective} effective of {tally.examples} examples"
     if tally.smallest_failure is not None:
         return Verdict.REFUTED, f"{tally.broken!r} refuted by {tally.by} after {counts}"
     if tally.too_small is not None:
         return Verdict.ERROR, TOO_SMALL
-    blunt = _blunt(theorem, tally)
+    blunt = _blunt(theorem, tally) if subject in references_for(theorem) else None  # others need not be sharp
     if blunt:
         return Verdict.ERROR, blunt
     if tally.timed_out:
@@ -123,7 +127,7 @@ def _with_proofs(theorem: Theorem, reason: str) -> tuple[Verdict, str, dict[str,
     if verdict is Verdict.ERROR:
         return (
             verdict,
-            "a proof is in error: " + "; ".join(r.reason for r in rulings if r.status == "error"),
+            "a proof is in error: " + "; ".join(r.reason for r in rulings if r.status != "proved"),
             summary,
         )
     if verdict is Verdict.PROVED:

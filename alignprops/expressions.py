@@ -299,6 +299,8 @@ def as_rounded(value: Any, operations: float) -> Rounded:
     Integers and truth values are exact; tensors widen exactly to float64.
     """
     if isinstance(value, Bounded):
+        if (value.error < 0).any():
+            raise TheoremError(f"the measure gave a negative error bound, {value.error.min()}")
         return Rounded(value.value, value.error)
     if is_tensor(value):
         value = value.detach().cpu().double().numpy() if value.is_floating_point() else value.cpu().numpy()

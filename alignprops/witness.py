@@ -60,7 +60,7 @@ class Witness:
         }
         path = folder / f"{self.hash}.safetensors"
         # safetensors stores the memory of a Fortran-ordered array as it lies: C order first.
-        ordered = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        ordered = {name: np.array(array, order="C") for name, array in arrays.items()}
         atomic.write_bytes(path, save(ordered, metadata=metadata))
         return path
 
@@ -105,9 +105,11 @@ def load(path: Path) -> Stored:
         raise WitnessError(
             f"{path} is no witness of this version: schema {metadata.get('schema')!r}, expected {SCHEMA!r}"
         )
-    versions = tuple(json.loads(metadata["versions"]))
-    scalars = json.loads(metadata["scalars"])
-    return Stored(path, metadata["claim"], int(metadata["seed"]), versions, arrays, scalars)
+    try:
+        versions, scalars = tuple(json.loads(metadata["versions"])), json.loads(metadata["scalars"])
+        return Stored(path, metadata["claim"], int(metadata["seed"]), versions, arrays, scalars)
+    except (KeyError, ValueError) as error:
+        raise WitnessError(f"{path} is damaged: its metadata lack or garble {error}") from error
 
 
 def find(spec: str, folders: Iterable[Path]) -> Path:

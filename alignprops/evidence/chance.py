@@ -9,7 +9,7 @@ the hypothesis with a false-alarm rate of at most α, and `{p: E(p) < 1/α}` is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import lgamma, log
+from math import isfinite, lgamma, log, log1p
 
 import numpy as np
 import sympy as sp
@@ -17,6 +17,7 @@ from sympy.core.relational import Relational
 
 from alignprops._errors import TheoremError
 from alignprops.evidence.outcomes import Outcomes
+from alignprops.evidence.reading import NonFinite
 from alignprops.expressions import Rounded, rounded
 
 #: A confidence sequence is reported at this error rate; a refutation needs far more (Settings.alpha).
@@ -43,30 +44,22 @@ class Trial:
 
 def sequential_test(outcomes: Outcomes, bound: float, *, at_least: bool) -> Trial:
     """Test `P(success) ≥ bound` (or `≤ bound`) on the trials in their order."""
-    indicators = np.asarray(outcomes.trials, dtype=bool)
-    if not at_least:  # P ≤ bound for successes is P ≥ 1 − bound for failures
-        mirrored = sequential_test(Outcomes(~indicators), 1 - bound, at_least=True)
-        low, high = mirrored.interval
-        successes = mirrored.trials - mirrored.successes
-        return Trial(mirrored.log_e, successes, mirrored.trials, bound, (1 - high, 1 - low))
-    steps = np.unique(np.geomspace(1, len(indicators), 64).astype(int))  # looks; any set of looks is valid
-    running = np.cumsum(indicators)
-    log_e = max(_log_e_below(int(running[step - 1]), int(step), bound) for step in steps)
+    count = len(outcomes.trials)
+    steps = np.unique(np.geomspace(1, count, 64).astype(int))  # looks; any set of looks is valid
+    running = np.cumsum(outcomes.trials)
+    side = max if at_least else min
+    log_e = max(_log_e(int(running[n - 1]), int(n), side(bound, float(running[n - 1] / n))) for n in steps)
     successes = int(running[-1])
-    return Trial(log_e, successes, len(indicators), bound, confidence_interval(successes, len(indicators)))
-
-
-def _log_e_below(successes: int, trials: int, bound: float) -> float:
-    """log of inf over p ≥ bound of E(p): the likelihood's maximum over the hypothesis is at max(bound, s/n)."""
-    return _log_e(successes, trials, min(max(bound, successes / trials), 1.0))
+    return Trial(log_e, successes, count, bound, confidence_interval(successes, count))
 
 
 def _log_e(successes: int, trials: int, p: float) -> float:
+    """log E(p); over a hypothesis its least value is at the p nearest to s/n, where the likelihood is largest."""
     failures = trials - successes
     if (p <= 0 and successes) or (p >= 1 and failures):
         return float("inf")
     log_mixture = lgamma(successes + 1) + lgamma(failures + 1) - lgamma(trials + 2)
-    log_likelihood = (successes * log(p) if successes else 0.0) + (failures * log(1 - p) if failures else 0.0)
+    log_likelihood = (successes * log(p) if successes else 0.0) + (failures * log1p(-p) if failures else 0.0)
     return log_mixture - log_likelihood
 
 
@@ -92,13 +85,15 @@ def probability_trial(
     relation: Relational, outcomes: dict[sp.Symbol, Outcomes], values: dict[sp.Symbol, Rounded]
 ) -> Trial:
     """Test a relation whose one side is the symbol of a probability; the other side is computed."""
-    (symbol,) = [s for s in relation.free_symbols if s in outcomes]
-    if relation.gts == symbol:
-        bound, at_least = rounded(relation.lts, values), True
-    elif relation.lts == symbol:
-        bound, at_least = rounded(relation.gts, values), False
-    else:
-        raise TheoremError(f"{relation}: a probability must stand alone on one side of the relation")
-    slack = float(bound.error)
-    level = float(bound.value) + (-slack if at_least else slack)  # rounding never refutes
-    return sequential_test(outcomes[symbol], min(max(level, 0.0), 1.0), at_least=at_least)
+    chances = [s for s in relation.free_symbols if s in outcomes]
+    if isinstance(relation, sp.Eq) or len(chances) != 1 or chances[0] not in relation.args:
+        raise TheoremError(f"{relation}: one probability must stand alone on one side of an inequality")
+    at_least = relation.gts == chances[0]
+    bound = rounded(relation.lts if at_least else relation.gts, values)
+    if np.size(bound.value) != 1:
+        raise TheoremError(f"{relation}: a probability is compared with one number, not with {np.shape(bound.value)}")
+    slack, value = np.asarray(bound.error).item(), np.asarray(bound.value).item()
+    if not isfinite(value):
+        raise NonFinite(f"the bound of the probability in {relation} is not finite where the premises hold")
+    level = value + (-slack if at_least else slack)  # rounding never refutes
+    return sequential_test(outcomes[chances[0]], min(max(level, 0.0), 1.0), at_least=at_least)

@@ -78,10 +78,11 @@ def declare(
     of: type = Number,
     operations: float = 4,
     theorem_id: str = "specimen.square.holds",
+    kind: str = "specimen",
     mutants: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> Theorem:
-    """A theorem of the kind `specimen` over the measure `gives`, with mutants if none are given."""
+    """A theorem over the measure `gives`, with mutants if none are given."""
 
     def measure(subject: Any, instance: Any) -> Any:
         """A specimen."""
@@ -94,7 +95,7 @@ def declare(
         source=Ref("specimen", "here"),
         on=on,
         rounding=Rounding(operations, "a few roundings"),
-        kind="specimen",
+        kind=kind,
         mutants=_wrong(states) if mutants is None else mutants,
         **fields,
     )(measure)
