@@ -23,6 +23,11 @@ def ridge(*, step_strength: float, remainder: float = 2.0**-20, steps: int = 300
     return HeadProblem.of(rows, [1, 1], eta=step_strength / curvature, beta=1.0, steps=steps)
 
 
+def ridge_at_the_limit() -> HeadProblem:
+    """The ridge with small margins, two steps, η hardly below the limit of (S): the deviation is as large as it may be."""
+    return ridge(step_strength=2 - 2.0**-20, remainder=2.0**-10, steps=2)
+
+
 def faint_majority() -> HeadProblem:
     """Three informative samples against 10⁸ duplicates of a weak one, two steps, η at the limit of (S).
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sympy import Abs, Eq, Expr, Ge, Le, Lt, Rational, Symbol, cosh, diff, log, sinh, sqrt, tanh
 
-from alignprops import Mutant, Tight, theorem
+from alignprops import Mutant, Tight, Under, theorem
 from alignprops.dynamics.bounds import certain_share, kappa, linear_growth, straight_along_shift, turning_ratio
 from alignprops.dynamics.notation import (
     along_probe,
@@ -33,7 +33,7 @@ from alignprops.dynamics.pull import pull_curvature
 from alignprops.quantity import nonnegative, real
 from alignprops.strategies.heads import head_problems
 from property_suites.learning_dynamics.premises import ROUNDING, SMALL_STEP_ON_RUN, SOME_SHIFT, STABLE_STEP, im_li
-from property_suites.learning_dynamics.specimens import faint_majority, ridge, single_sample
+from property_suites.learning_dynamics.specimens import faint_majority, ridge, ridge_at_the_limit, single_sample
 
 Train = Any
 Values = Mapping[Symbol, Any]
@@ -197,22 +197,32 @@ straight_length = eta * beta * t * mean_shift
     states={
         "deviation": Le(deviation, turning_ratio * straight_length),
         "deviation, from the data": Le(deviation**2, 4 * eta * energy),
-        "angle": Ge(cosine, sqrt(1 - turning_ratio**2)),
-        "angle, from the share": Ge(cosine, certain_share),
+        "angle": Under(
+            {**SOME_SHIFT, "the turn is bounded": Lt(turning_ratio, 1)}, Ge(cosine, sqrt(1 - turning_ratio**2))
+        ),
+        "angle, from the share": Under(SOME_SHIFT, Ge(cosine, certain_share)),
     },
-    given={**SMALL_STEP_ON_RUN, **SOME_SHIFT, "the turn is bounded": Lt(turning_ratio, 1)},
+    given=SMALL_STEP_ON_RUN,
     source=im_li("Section 4"),
     on=head_problems(step_size="S4"),
     rounding=ROUNDING,
     mutants={
-        "half the constant": Le(deviation, turning_ratio / 2 * straight_length),
-        "κ_t(ρ) for r": Le(deviation, kappa(curvature_along_shift) * straight_length),
-        "‖Mz̄‖/‖z̄‖ for √(λρ)": Le(deviation, kappa(drift_ratio) * straight_length),
-        "half the energy": Le(deviation**2, 2 * eta * energy),
-        "a straighter angle": Ge(cosine, sqrt(1 - turning_ratio**2 / 100)),
-        "a larger share": Ge(cosine, 1 - kappa(curvature_along_shift) / 100),
+        "half the constant": {"deviation": Le(deviation, turning_ratio / 2 * straight_length)},
+        "κ_t(ρ) for r": {"deviation": Le(deviation, kappa(curvature_along_shift) * straight_length)},
+        "‖Mz̄‖/‖z̄‖ for √(λρ)": {"deviation": Le(deviation, kappa(drift_ratio) * straight_length)},
+        "5 % off": {"deviation": Le(deviation, Rational(19, 20) * turning_ratio * straight_length)},
+        "half the energy": {"deviation, from the data": Le(deviation**2, 2 * eta * energy)},
+        "5 % less energy": {"deviation, from the data": Le(deviation**2, Rational(19, 20) * 4 * eta * energy)},
+        "a straighter angle": {"angle": Ge(cosine, sqrt(1 - turning_ratio**2 / 100))},
+        "a larger share": {"angle, from the share": Ge(cosine, 1 - kappa(curvature_along_shift) / 100)},
     },
     examples={"three samples against 10⁸ duplicates of a weak one": faint_majority()},
+    tight={
+        "a ridge at the limit": Tight(ridge_at_the_limit(), at_least=0.999, of="deviation"),
+        "a ridge at the limit, from the data": Tight(
+            ridge_at_the_limit(), at_least=0.999, of="deviation, from the data"
+        ),
+    },
 )
 def direction(train: Train, problem: HeadProblem) -> Values:
     """The head moves along the mean shift: its deviation from the line, and the angle, are bounded (LD-5c, d)."""
