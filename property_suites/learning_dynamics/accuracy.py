@@ -27,7 +27,7 @@ from alignprops.dynamics.problem import HeadProblem
 from alignprops.quantity import nonnegative, real
 from alignprops.strategies.heads import head_problems
 from property_suites.learning_dynamics.premises import ROUNDING, SMALL_STEP, im_li
-from property_suites.learning_dynamics.specimens import idle_run, long_comparator, two_heights
+from property_suites.learning_dynamics.specimens import idle_run, long_comparator, single_sample, two_heights
 
 Train = Any
 Values = Mapping[Symbol, Any]
@@ -150,8 +150,13 @@ certified = nonnegative("certified_loss", r"\min_{a\ge 0} [L(a\bar z) + a^2\lVer
         },
         "the closed form doubled": {"closed form": Ge(loss_drop, 2 * comparator_drop)},
         "errors cost 2": {"certificate": Ge(accuracy, 1 - certified / 2)},
+        "5 % more certain": {"certificate": Ge(accuracy, Rational(21, 20) * (1 - certified * error_per_loss))},
     },
-    tight={"v = 2u_T, many steps": Tight(long_comparator(), at_least=0.99, of="comparator")},
+    tight={
+        "v = 2u_T, many steps": Tight(long_comparator(), at_least=0.99, of="comparator"),
+        "tiny steps": Tight(long_comparator(), at_least=0.99, of="closed form"),
+        "many large steps": Tight(single_sample(eta=2.0, steps=256), at_least=0.97, of="certificate"),
+    },
 )
 def certificate(train: Train, problem: HeadProblem) -> Values:
     """No run loses to a comparator by more than its price, which certifies the accuracy before training (LD-8).

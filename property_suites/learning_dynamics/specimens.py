@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from alignprops.dynamics.clouds import Cloud, Noise
 from alignprops.dynamics.problem import HeadProblem
 from alignprops.dynamics.two_layer import TwoLayerProblem
 from alignprops.strategies.step_sizes import step_size_within
@@ -24,7 +25,7 @@ def ridge(*, step_strength: float, remainder: float = 2.0**-20, steps: int = 300
 
 
 def ridge_at_the_limit() -> HeadProblem:
-    """The ridge with small margins, two steps, η hardly below the limit of (S): the deviation is as large as it may be."""
+    """The ridge with small margins, two steps, η hardly below the limit of (S): as large a deviation as may be."""
     return ridge(step_strength=2 - 2.0**-20, remainder=2.0**-10, steps=2)
 
 
@@ -102,3 +103,11 @@ def lopsided_classes() -> TwoLayerProblem:
 def learned_wrongly() -> TwoLayerProblem:
     """w = −B_0Δ and a small step: alignment first has to unlearn, and the distinguishability falls."""
     return TwoLayerProblem.of([[1.0], [-1.0]], [1, -1], layer=[[1.0]], head=[-2.0], eta=2.0**-6, beta=1.0)
+
+
+def along_the_direction(noise: Noise) -> Cloud:
+    """Noise on the line of u with the heaviest tail allowed, m/K = ¾: as many errors as the bound admits.
+
+    So many trials that a bound that is off by 5 %, or an exponent, is found out.
+    """
+    return Cloud(np.array([0.75]), np.array([1.0]), alpha=1.0, scale=1.0, trials=2**17, seed=0, noise=noise)
