@@ -79,8 +79,12 @@ def observed_subjects(theorem: Theorem, configuration: Configuration) -> tuple[S
     """The subjects `model/behaviour` of the model tier, for theorems that speak of a trained head."""
     if theorem.kind != "last-layer":
         return ()
-    subjects = _observed(configuration.model, configuration.preferences, configuration.dtype, configuration.device)
-    return tuple(subject for subject in subjects if subject.suits(theorem))
+    return tuple(subject for subject in observed(configuration) if subject.suits(theorem))
+
+
+def observed(configuration: Configuration) -> tuple[Subject, ...]:
+    """The subjects of the configured model and preferences, or of the built-in ones."""
+    return _observed(configuration.model, configuration.preferences, configuration.dtype, configuration.device)
 
 
 @lru_cache(maxsize=1)
@@ -164,7 +168,10 @@ class ClaimItem(TheoremItem):
     def evaluate(self) -> dict[str, Any]:
         from alignprops.engine import evaluate
 
-        found = evaluate(self.theorem, self.subject, configuration_of(self.config).settings)
+        try:
+            found = evaluate(self.theorem, self.subject, configuration_of(self.config).settings)
+        except InputError as error:  # a model that is read only now and cannot be: nor can any other of its claims
+            pytest.exit(f"error: {error}", returncode=2)
         told = found.to_json()
         folder = _witness_folder(self.config)
         for role, witness in (found.witness or {}).items():

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from alignprops import ambient
 from alignprops._errors import InputError
-from alignprops.config import resolve
 from alignprops.engine import evaluate
 from alignprops.registry import find_theorems
 from alignprops.report.failure import explain
@@ -45,8 +45,8 @@ class Claim(str):
         return made
 
     def evaluate(self, settings: Settings | None = None) -> Result:
-        """Check the claim and return its result; the settings are those of the profile unless given."""
-        return evaluate(self.theorem, self.subject, settings or resolve({}).settings)
+        """Check the claim and return its result; the settings are those of the pytest session unless given."""
+        return evaluate(self.theorem, self.subject, settings or ambient.current().settings)
 
     def check(self, settings: Settings | None = None) -> None:
         """Check the claim inside a test.
@@ -55,10 +55,12 @@ class Claim(str):
             ClaimRefuted: it is refuted, vacuous or in error (or, under a strict profile, inconclusive).
         """
         __tracebackhide__ = True
-        chosen = settings or resolve({}).settings
+        chosen = settings or ambient.current().settings
         result = self.evaluate(chosen)
         if result.verdict.fails or (chosen.strict and result.verdict is Verdict.INCONCLUSIVE):
-            replay = f"pytest -k '{self}' --alignprops-seed {chosen.seed}"
+            replay = (
+                f"pytest -k '{self}' --alignprops-seed={chosen.seed} --alignprops-max-examples={chosen.max_examples}"
+            )
             raise ClaimRefuted(explain(describe(self.theorem), result.to_json(), replay=replay))
         if result.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE):
             import pytest
@@ -99,6 +101,9 @@ def claims(subjects: Any, *, kind: str, theorems: str | Sequence[str] = "*") -> 
     """
     kind_named(kind)
     made = [parse_subject(subject, kind) for subject in _several(subjects)]
+    ids = [subject.id for subject in made]
+    if twice := next((name for name in ids if ids.count(name) > 1), None):
+        raise InputError(f"two subjects have the id {twice!r}; give them names of their own (a def each, not lambdas)")
     patterns = [theorems] if isinstance(theorems, str) else list(theorems)
     chosen = [theorem for theorem in find_theorems(patterns) if theorem.kind == kind]
     if not chosen:

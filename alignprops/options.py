@@ -101,17 +101,15 @@ PROFILES: Mapping[str, Profile] = {
     "thorough": Profile(max_examples=2000, max_seconds=1800, strict=True),
 }
 
+TIER = Option(
+    "tier", str, "highest tier: symbolic (proofs only), toy (default) or model (also observed)", choices=TIERS
+)
 REPORT_DIR = Option("report-dir", Path, "write report.json (and what it refers to) into this folder", "DIR")
 
 OPTIONS: tuple[Option, ...] = (
     Option("subject", str, "check this subject instead of the references (repeatable)", "SPEC", repeatable=True),
     Option("theorems", str, "only theorems whose id matches (repeatable)", "GLOB", repeatable=True),
-    Option(
-        "tier",
-        str,
-        "highest tier: symbolic (proofs only), toy (default) or model (also observed)",
-        choices=TIERS,
-    ),
+    TIER,
     Option(
         "profile",
         str,

@@ -10,12 +10,14 @@ import argparse
 import sys
 import time
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from alignprops.options import OPTIONS, REPORT_DIR, Option
+from alignprops import ambient
+from alignprops.options import OPTIONS, REPORT_DIR, TIER, Option
 
 if TYPE_CHECKING:
     from alignprops.config import Configuration
@@ -66,6 +68,7 @@ def configuration_of(config: pytest.Config) -> Configuration:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker and the recorder; refuse bad options and an unwritable report folder before any work."""
     config.addinivalue_line("markers", "alignprops: a claim, the mutants or the proofs of a theorem")
+    config.add_cleanup(ambient.enter(partial(configuration_of, config)))
     if hasattr(config, "workerinput"):
         return  # a worker of pytest-xdist sends its results to the controller
     if any(config.getoption(option.ini) is not None for option in OPTIONS) or config.getini(REPORT_DIR.ini):
@@ -88,6 +91,22 @@ def _require_writable(folder: Path) -> None:
 
 
 # --- collection -------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Read the data of the model tier before anything is collected: if it cannot be used, that is told once."""
+    config = session.config
+    if "model" not in (config.getoption(TIER.ini), config.getini(TIER.ini)):
+        return
+    from alignprops._errors import InputError
+    from alignprops.claim_items import observed
+
+    if configuration_of(config).tier == "model":
+        try:
+            observed(configuration_of(config))
+        except InputError as error:
+            raise pytest.UsageError(str(error)) from None
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
