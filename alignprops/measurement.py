@@ -198,7 +198,8 @@ def read_statements(
         return load_preferences(preferences, behaviours=behaviours, max_statements=max_statements)
     if model is not None:
         raise InputError("a model was given without preferences; give a JSONL file or a folder of them as well")
-    return generate_preferences(statements=max_statements or GENERATED_STATEMENTS, behaviours=behaviours)
+    statements = GENERATED_STATEMENTS if max_statements is None else max_statements
+    return generate_preferences(statements=statements, behaviours=behaviours)
 
 
 def observed_head(
@@ -220,8 +221,18 @@ def model_name(model: Source | None) -> str:
 
 
 def head_theorems(patterns: Sequence[str]) -> list[Theorem]:
-    """The theorems about a trained head that the patterns select."""
-    return [theorem for theorem in find_theorems(patterns) if theorem.kind == "last-layer"]
+    """The theorems about a trained head that the patterns select.
+
+    Raises:
+        UnknownNameError: a pattern that matches no theorem.
+        InputError: patterns that match theorems about something else only.
+    """
+    chosen = [theorem for theorem in find_theorems(patterns) if theorem.kind == "last-layer"]
+    if patterns and not chosen:
+        raise InputError(
+            f"no theorem among {', '.join(patterns)} is about a trained head; `alignprops list` tells which are"
+        )
+    return chosen
 
 
 def observe(

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from alignprops._errors import UnknownNameError
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.:/-]+")
+# A claim id splits at its first "::".
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.:/-]+|:{2,}")
 
 
 def safe_name(text: str) -> str:
-    """`text` as a part of a subject id: anything outside `[A-Za-z0-9_.:/-]` becomes a hyphen."""
+    """`text` as a part of a subject id: anything outside `[A-Za-z0-9_.:/-]`, and "::", becomes a hyphen."""
     return _UNSAFE.sub("-", text).strip("-") or "behaviour"
 
 

@@ -43,10 +43,15 @@ class BehaviourFeatures:
         """The first `count` statements; all if it is None."""
         if count is None or count >= len(self.signs):
             return self
-        if len(np.unique(self.signs[:count])) < 2:
+        if count < 2:
+            raise DataError(f"max statements is {count}; a behaviour needs at least 2")
+        features, signs = self.features[:count], self.signs[:count]
+        if len(np.unique(signs)) < 2:
             raise DataError(f"the first {count} statements of {self.name!r} prefer one answer only; take more")
-        cut = slice(0, count)
-        return replace(self, features=self.features[cut], signs=self.signs[cut], rows=self.rows[cut])
+        # Equal prompts have equal features, bit for bit: they are read once.
+        seen = {(row.tobytes(), int(sign)) for row, sign in zip(features, signs, strict=True)}
+        contradictory = sum((row, -sign) in seen for row, sign in seen) // 2
+        return replace(self, features=features, signs=signs, rows=self.rows[:count], contradictory=contradictory)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,8 @@
 """A real model as a subject: its features and its unembedding, trained by the last-layer engine.
 
 For every behaviour there is one subject `model/behaviour`; what it gives a theorem depends on how many behaviours the
-statement speaks of: the behaviour alone, it with those that follow it, or (subject `model/all`) all of them jointly.
+statement speaks of: the behaviour alone, it with those that follow it, or (subject `model/all`, or `model/all-2` beside
+a behaviour that is called so) all of them jointly.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from alignprops._errors import DataError
+from alignprops.data.names import safe_names
 from alignprops.dynamics.full_head import FullHeadProblem
 from alignprops.dynamics.last_layer import train
 from alignprops.dynamics.problem import HeadProblem
@@ -67,8 +69,13 @@ class ObservedHead:
             for at, name in enumerate(self.names)
         ]
         if len(self.names) > 1:
+            *_, everything = safe_names([*self.names, ALL])
             joint = Subject(
-                f"{self.model}/{ALL}", "last-layer", lambda: train, observed=self._joint_instance, suits=_is_joint
+                f"{self.model}/{everything}",
+                "last-layer",
+                lambda: train,
+                observed=self._joint_instance,
+                suits=_is_joint,
             )
             made.append(joint)
         return tuple(made)
