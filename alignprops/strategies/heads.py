@@ -91,7 +91,8 @@ def head_problems(  # noqa: D417  # the bounds on n, d and the steps say what th
     n = groups * group
     width = max(max_n, n)
     features = _features(draw, choices, n, d, most=(width, max_d))
-    rows = np.frombuffer(draw(byte_strings(3 * width)), np.uint8).reshape(3, width)[:, :n]
+    # Backwards, as in `_entries`: what matters ends in the first rows.
+    rows = np.frombuffer(draw(byte_strings(3 * width)), np.uint8).reshape(3, width)[:, ::-1][:, :n]
     signs = _signs(rows[0], choices, balanced=bool(balanced), classes=classes)
     counts = np.repeat(_multiplicities(rows[1, :groups], choices), group)
     labels = _labels(rows[2], kinds, pair=pair, equal=equal_shares)
