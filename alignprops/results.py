@@ -33,6 +33,10 @@ def merged(verdicts: Iterable[Verdict]) -> Verdict:
     return min(verdicts, key=order.index, default=Verdict.NOT_APPLICABLE)
 
 
+def _no_truth_value(name: str, verdict: Verdict) -> str:
+    return f"a result is no truth value; compare {name}'s verdict, which is {verdict.value!r}"
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One claim: a theorem against a subject."""
@@ -50,7 +54,7 @@ class Result:
         return f"{self.theorem}::{self.subject}"
 
     def __bool__(self) -> bool:
-        raise TypeError(f"a result is no truth value; compare {self.id}'s verdict, which is {self.verdict.value!r}")
+        raise TypeError(_no_truth_value(self.id, self.verdict))
 
     def to_json(self) -> dict[str, Any]:
         witnesses = {role: witness.to_json() for role, witness in (self.witness or {}).items()}
@@ -76,6 +80,9 @@ class MutantsResult:
     mutants: list[dict[str, Any]]
     seconds: float
 
+    def __bool__(self) -> bool:
+        raise TypeError(_no_truth_value(f"{self.theorem}::mutants", self.verdict))
+
     def to_json(self) -> dict[str, Any]:
         return {
             "theorem": self.theorem,
@@ -95,6 +102,9 @@ class ProofsResult:
     reason: str
     proofs: list[dict[str, Any]]
     seconds: float
+
+    def __bool__(self) -> bool:
+        raise TypeError(_no_truth_value(f"{self.theorem}::proof", self.verdict))
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -20,7 +20,7 @@ from sympy.core.relational import Relational
 
 from alignprops._errors import TheoremError
 from alignprops.evidence.outcomes import Outcomes
-from alignprops.evidence.reading import NonFinite, measure
+from alignprops.evidence.reading import NonFinite
 from alignprops.expressions import as_balls, exact, is_strict
 from alignprops.theorems import Theorem
 
@@ -71,10 +71,10 @@ def adjudicate(
     theorem: Theorem,
     states: Mapping[str, Relational],
     given: Mapping[str, Relational],
-    subject: Any,
+    remeasure: Callable[[Any], Mapping[sp.Symbol, Any]],
     instance: Any,
 ) -> Adjudication:
-    """Decide the relations on `instance` by balls of growing precision.
+    """Decide the relations on `instance`, measured again by balls of growing precision.
 
     Raises:
         NonFinite: a side has no finite value at the last precision where the premises hold.
@@ -84,7 +84,8 @@ def adjudicate(
 
     for precision in PRECISIONS:
         with ctx.workprec(precision):
-            rulings = _rulings(theorem, states, given, subject, instance, last=precision == PRECISIONS[-1])
+            measured = remeasure(to_balls(instance))
+            rulings = _rulings(theorem, states, given, measured, last=precision == PRECISIONS[-1])
         judgement = _judgement(rulings.values())
         if judgement is not None:
             return Adjudication(judgement, {name: ruling.effective for name, ruling in rulings.items()})
@@ -96,12 +97,10 @@ def _rulings(
     theorem: Theorem,
     states: Mapping[str, Relational],
     given: Mapping[str, Relational],
-    subject: Any,
-    instance: Any,
+    measured: Mapping[sp.Symbol, Any],
     *,
     last: bool,
 ) -> dict[str, _Ruling]:
-    measured = measure(theorem, subject, to_balls(instance))
     values = {s: as_balls(v, str(s)) for s, v in measured.items() if not isinstance(v, Outcomes)}
     general = [_Signs.of(relation, values) for relation in given.values()]
     return {

@@ -74,13 +74,12 @@ def drive(
     raised: list[Exception] = []
 
     def run(instance: Any) -> None:
-        with seeded_generators(seed):
-            ready = contiguous(instance)
-            try:
-                example(ready)
-            except Exception as error:
-                raised.append(error)
-                raise
+        ready = contiguous(instance)
+        try:
+            example(ready)
+        except Exception as error:
+            raised.append(error)
+            raise
 
     test = hypothesis.given(instance=on)(run)
     test = generation_settings(max_examples, shrink=shrink)(test)
@@ -130,7 +129,7 @@ def _constants_cache() -> Any:
 
 @contextmanager
 def seeded_generators(seed: int) -> Iterator[None]:
-    """Seed the global generators of Python, numpy and torch for one example, and restore them.
+    """Seed the global generators of Python, numpy and torch for one measurement, and restore them.
 
     torch is touched only if something has imported it, CUDA only if something has initialised it.
     """

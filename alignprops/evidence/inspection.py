@@ -12,8 +12,9 @@ from sympy.core.relational import Relational
 
 from alignprops.evidence.chance import Trial, probability_trial
 from alignprops.evidence.exact import Judgement, adjudicate
+from alignprops.evidence.generation import seeded_generators
 from alignprops.evidence.outcomes import Outcomes
-from alignprops.evidence.reading import Reading, read
+from alignprops.evidence.reading import Reading, measure, read
 from alignprops.expressions import as_rounded
 from alignprops.theorems import Theorem
 
@@ -51,6 +52,12 @@ class Inspector:
     subject: Any
     exact: bool
     alpha: float
+    seed: int = 0
+
+    def measure(self, instance: Any) -> dict[sp.Symbol, Any]:
+        """Run the measure on floats or balls; each time it finds the global generators in the same state."""
+        with seeded_generators(self.seed):
+            return measure(self.theorem, self.subject, instance)
 
     def inspect(
         self,
@@ -87,7 +94,7 @@ class Inspector:
         reading: Reading,
         trials: Mapping[str, Trial],
     ) -> Finding:
-        told = adjudicate(self.theorem, states, given, self.subject, instance)
+        told = adjudicate(self.theorem, states, given, self.measure, instance)
         met = told.judgement in (Judgement.MET, Judgement.ATTAINED)
         too_small = met and any(
             np.any(sides.effective & sides.missed() & told.effective[sides.name]) for sides in reading.sides

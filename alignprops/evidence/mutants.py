@@ -11,9 +11,9 @@ from typing import Any
 import sympy as sp
 
 from alignprops.evidence.exact import Undecided
-from alignprops.evidence.generation import drive, explicit_instances, seeded_generators
+from alignprops.evidence.generation import drive, explicit_instances
 from alignprops.evidence.inspection import Finding, Inspector
-from alignprops.evidence.reading import NonFinite, blaming_the_measure, measure
+from alignprops.evidence.reading import NonFinite, blaming_the_measure
 from alignprops.settings import Settings
 from alignprops.theorems import Mutant, Theorem, mutant_given, mutant_states
 
@@ -41,7 +41,6 @@ class _Hunt:
 
     inspector: Inspector
     alive: dict[str, Mutant]
-    seed: int
     until: float
     seen: int = 0
     timed_out: bool = False
@@ -51,9 +50,8 @@ class _Hunt:
     def strike(self, instance: Any, by: str) -> None:
         """Measure once, and let every living mutant be judged on the same values."""
         self.seen += 1
-        theorem = self.inspector.theorem
         with blaming_the_measure(instance):
-            measured = measure(theorem, self.inspector.subject, instance)
+            measured = self.inspector.measure(instance)
             findings = {name: self._inspect(name, measured, instance) for name in self.alive}
         for name, finding in findings.items():
             if finding is None or not finding.effective:
@@ -102,8 +100,8 @@ def hunt(theorem: Theorem, subject: Any, *, exact: bool, settings: Settings) -> 
     timed_out = False
     until = time.monotonic() + (inf if settings.max_seconds is None else settings.max_seconds)
     for on, group in _by_source(theorem):
-        inspector = Inspector(theorem, subject, exact, settings.alpha / settings.mutant_examples)
-        chase = _Hunt(inspector, group, settings.seed, until)
+        inspector = Inspector(theorem, subject, exact, settings.alpha / settings.mutant_examples, settings.seed)
+        chase = _Hunt(inspector, group, until)
         _explicit(chase, explicit_instances(theorem).items())
         if chase.alive:
             try:
@@ -127,8 +125,7 @@ def hunt(theorem: Theorem, subject: Any, *, exact: bool, settings: Settings) -> 
 def _explicit(chase: _Hunt, instances: Iterable[tuple[str, Any]]) -> None:
     for name, instance in instances:
         if chase.alive:
-            with seeded_generators(chase.seed):
-                chase.strike(instance, name)
+            chase.strike(instance, name)
 
 
 def _by_source(theorem: Theorem) -> list[tuple[Any, dict[str, Mutant]]]:

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from alignprops.evidence.generation import contiguous, drive, explicit_instances, seeded_generators
+from alignprops.evidence.generation import contiguous, drive, explicit_instances
 from alignprops.evidence.inspection import Finding, Inspector
-from alignprops.evidence.reading import MeasureFailed, blaming_the_measure, measure
+from alignprops.evidence.reading import MeasureFailed, blaming_the_measure
 from alignprops.settings import Settings
 from alignprops.theorems import Theorem
 
@@ -99,7 +99,7 @@ def sample(theorem: Theorem, subject: Any, *, exact: bool, name: str, settings: 
     """
     generated = max(1, round(settings.max_examples * theorem.effort))
     planned = generated + len(theorem.examples) + len(theorem.tight)
-    inspector = Inspector(theorem, subject, exact, alpha=settings.alpha / planned)
+    inspector = Inspector(theorem, subject, exact, settings.alpha / planned, settings.seed)
     attack = _Attack(inspector, settings)
     attack.explicit(explicit_instances(theorem).values())
     # Also if one of those refutes, for a simpler witness. The tally keeps the simplest and the worst.
@@ -128,8 +128,7 @@ class _Attack:
 
     def explicit(self, instances: Iterable[Any]) -> None:
         for instance in instances:
-            with seeded_generators(self.settings.seed):
-                self._inspect(instance)
+            self._inspect(instance)
 
     def generated(self, instance: Any) -> None:
         if self._out_of_time():
@@ -147,11 +146,11 @@ class _Attack:
             raise Refutation
 
     def _inspect(self, instance: Any) -> Finding:
-        theorem, inspector = self.inspector.theorem, self.inspector
+        inspector, theorem = self.inspector, self.inspector.theorem
         # Only record near misses are measured again, while shrinking every one: an instance must not change its fate.
         beyond = self.tally.near_miss if self.shrink_until is None else 0.0
         with blaming_the_measure(instance):
-            measured = measure(theorem, inspector.subject, instance)
+            measured = inspector.measure(instance)
             finding = inspector.inspect(theorem.states, theorem.given, measured, instance, near_misses_beyond=beyond)
         if self.shrink_until is None:
             self.tally.add(finding, instance)
@@ -189,6 +188,6 @@ def fingerprint(instance: Any) -> str:
 
 def check_instance(theorem: Theorem, subject: Any, instance: Any, *, exact: bool, settings: Settings) -> Tally:
     """Judge one instance alone: how a witness is replayed and how a real run is observed."""
-    attack = _Attack(Inspector(theorem, subject, exact, settings.alpha), settings)
+    attack = _Attack(Inspector(theorem, subject, exact, settings.alpha, settings.seed), settings)
     attack.explicit([contiguous(instance)])
     return attack.tally

@@ -112,9 +112,10 @@ def test_an_attained_bound_is_met_as_attained_at_every_precision(bits: int, monk
     features = np.array([[3.0, 1.0], [1.0, -2.0], [0.5, 0.25]])
     problem = HeadProblem.of(features, [1, -1, 1], eta=0.125, beta=0.75, steps=1)
     monkeypatch.setattr(adjudication, "PRECISIONS", (bits,))
-    subject = references_for(theorem)[0].get()
+    inspector = Inspector(theorem, references_for(theorem)[0].get(), exact=True, alpha=1e-9)
+    told = adjudicate(theorem, theorem.states, theorem.given, inspector.measure, problem)
 
-    assert adjudicate(theorem, theorem.states, theorem.given, subject, problem).judgement is Judgement.ATTAINED
+    assert told.judgement is Judgement.ATTAINED
 
 
 def test_attained_bounds_are_counted() -> None:
