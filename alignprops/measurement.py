@@ -19,6 +19,7 @@ from alignprops.dynamics.comparators import certified_loss
 from alignprops.dynamics.predictions import (
     first_step_accuracy,
     first_step_accuracy_bound,
+    first_step_ties,
     normalised_priority_gaps,
 )
 from alignprops.dynamics.problem import HeadProblem
@@ -35,6 +36,8 @@ from alignprops.theorems import Theorem
 SCHEMA = "alignprops-measure/1"
 #: Step counts at which the accuracy certificate is told.
 CERTIFICATE_STEPS = (1, 10, 100, 1000, 10000)
+#: Relative error of hidden states that a float32 model leaves: they differ by this much between two orders of summation.
+FLOAT32_NOISE = 8 * 2.0**-23
 #: Statements that are generated for each behaviour of the built-in model.
 GENERATED_STATEMENTS = 200
 
@@ -59,7 +62,7 @@ class Measurement:
     def behaviours(self) -> dict[str, dict[str, Any]]:
         """The figures of every behaviour, by its name."""
         return {
-            behaviour.name: _figures(behaviour, self.observed.problem(at))
+            behaviour.name: _figures(behaviour, self.observed.problem(at), self.features.dtype)
             for at, behaviour in enumerate(self.features.behaviours)
         }
 
@@ -247,7 +250,8 @@ def observe(
     return tuple(results)
 
 
-def _figures(behaviour: BehaviourFeatures, problem: HeadProblem) -> dict[str, Any]:
+def _figures(behaviour: BehaviourFeatures, problem: HeadProblem, dtype: str) -> dict[str, Any]:
+    feature_error = 0.0 if dtype == "float64" else FLOAT32_NOISE
     steps = np.array(CERTIFICATE_STEPS)
     certificate = np.clip(1 - certified_loss(problem, steps).value / math.log(2), 0, 1)  # LD-8
     shift = float(problem.mean_shift.value)
@@ -263,7 +267,8 @@ def _figures(behaviour: BehaviourFeatures, problem: HeadProblem) -> dict[str, An
         "curvature_along_shift": float(problem.curvature_along_shift.value),
         "common_offset_share": float(problem.common_offset_share.value),
         "initial_update_rate": problem.beta * shift / math.sqrt(2),  # LD-3
-        "first_step_accuracy": first_step_accuracy(problem),
+        "first_step_accuracy": first_step_accuracy(problem, feature_error=feature_error),
+        "first_step_ties": first_step_ties(problem, feature_error=feature_error),
         "first_step_accuracy_bound": first_step_accuracy_bound(problem),
         "accuracy_certificate": {
             "step_size": problem.eta,

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from alignprops.dynamics import bounds
 from alignprops.dynamics.comparators import certified_loss
+from alignprops.dynamics.linear_algebra import norm
 from alignprops.dynamics.notation import beta, curvature, curvature_along_shift, eta, mean_shift, t
 from alignprops.dynamics.priorities import Pairs
 from alignprops.dynamics.problem import HeadProblem
+from alignprops.measured import EPS
 
 Floats = NDArray[np.float64]
 _SYMBOLS = (eta, beta, t, mean_shift, curvature, curvature_along_shift)
@@ -82,12 +84,26 @@ def evaluate(expression: sp.Expr, problem: HeadProblem) -> Floats:
     return np.broadcast_to(np.asarray(values, dtype=np.float64), steps.shape)
 
 
-def first_step_accuracy(problem: HeadProblem) -> float:
-    """Share of samples with ⟨z̄, z_i⟩ > 0: the accuracy after one step of any size; ties are errors."""
+def first_step_accuracy(problem: HeadProblem, *, feature_error: float = 0.0) -> float:
+    """Share of samples with ⟨z̄, z_i⟩ > 0: the accuracy after one step of any size; ties are errors.
+
+    A height that the rounding of the features hides is a tie; `feature_error` is their relative error, beside float64's.
+    """
     heights = problem.z @ problem.shift
-    # A height within the rounding of ⟨z̄, z_i⟩ is a tie.
-    slack = 1e-12 * np.abs(heights).max(initial=0)
-    return int(problem.counts[heights > slack].sum()) / problem.total
+    return int(problem.counts[heights > _height_slack(problem, feature_error)].sum()) / problem.total
+
+
+def first_step_ties(problem: HeadProblem, *, feature_error: float = 0.0) -> int:
+    """How many samples are ties after one step (see `first_step_accuracy`)."""
+    heights = np.abs(problem.z @ problem.shift)
+    return int(problem.counts[heights <= _height_slack(problem, feature_error)].sum())
+
+
+def _height_slack(problem: HeadProblem, feature_error: float) -> Floats:
+    """What rounding leaves open of ⟨z̄, z_i⟩, (n,): of the dot product and the mean, and of the features themselves."""
+    rounding = (problem.d + 4) * EPS + feature_error
+    slip = problem.shift_rounding / size if (size := float(norm(problem.shift))) > 0 else 0.0
+    return problem.row_norms * size * (rounding + slip)  # type: ignore[no-any-return]
 
 
 def first_step_accuracy_bound(problem: HeadProblem) -> float:
