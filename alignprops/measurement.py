@@ -36,7 +36,7 @@ from alignprops.theorems import Theorem
 SCHEMA = "alignprops-measure/1"
 #: Step counts at which the accuracy certificate is told.
 CERTIFICATE_STEPS = (1, 10, 100, 1000, 10000)
-#: Relative error of hidden states that a float32 model leaves: they differ by this much between two orders of summation.
+#: Relative error of float32 hidden states: by so much they differ between two orders of summation.
 FLOAT32_NOISE = 8 * 2.0**-23
 #: Statements that are generated for each behaviour of the built-in model.
 GENERATED_STATEMENTS = 200

@@ -87,7 +87,7 @@ def evaluate(expression: sp.Expr, problem: HeadProblem) -> Floats:
 def first_step_accuracy(problem: HeadProblem, *, feature_error: float = 0.0) -> float:
     """Share of samples with ⟨z̄, z_i⟩ > 0: the accuracy after one step of any size; ties are errors.
 
-    A height that the rounding of the features hides is a tie; `feature_error` is their relative error, beside float64's.
+    A height that rounding hides is a tie; `feature_error` is the relative error of the features, beside float64 rounding.
     """
     heights = problem.z @ problem.shift
     return int(problem.counts[heights > _height_slack(problem, feature_error)].sum()) / problem.total
@@ -103,7 +103,7 @@ def _height_slack(problem: HeadProblem, feature_error: float) -> Floats:
     """What rounding leaves open of ⟨z̄, z_i⟩, (n,): of the dot product and the mean, and of the features themselves."""
     rounding = (problem.d + 4) * EPS + feature_error
     slip = problem.shift_rounding / size if (size := float(norm(problem.shift))) > 0 else 0.0
-    return problem.row_norms * size * (rounding + slip)  # type: ignore[no-any-return]
+    return problem.row_norms * size * (rounding + slip)
 
 
 def first_step_accuracy_bound(problem: HeadProblem) -> float:
