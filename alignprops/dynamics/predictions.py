@@ -87,7 +87,7 @@ def evaluate(expression: sp.Expr, problem: HeadProblem) -> Floats:
 def first_step_accuracy(problem: HeadProblem, *, feature_error: float = 0.0) -> float:
     """Share of samples with ⟨z̄, z_i⟩ > 0: the accuracy after one step of any size; ties are errors.
 
-    A height that rounding hides is a tie; `feature_error` is the relative error of the features, beside float64 rounding.
+    A height that rounding hides is a tie; `feature_error` is the relative error of the features, on top.
     """
     heights = problem.z @ problem.shift
     return int(problem.counts[heights > _height_slack(problem, feature_error)].sum()) / problem.total
