@@ -27,7 +27,13 @@ from alignprops.dynamics.problem import HeadProblem
 from alignprops.quantity import nonnegative, real
 from alignprops.strategies.heads import head_problems
 from property_suites.learning_dynamics.premises import ROUNDING, SMALL_STEP, im_li
-from property_suites.learning_dynamics.specimens import idle_run, long_comparator, single_sample, two_heights
+from property_suites.learning_dynamics.specimens import (
+    idle_run,
+    long_comparator,
+    ridge_at_the_limit,
+    single_sample,
+    two_heights,
+)
 
 Train = Any
 Values = Mapping[Symbol, Any]
@@ -155,6 +161,7 @@ certified = nonnegative("certified_loss", r"\min_{a\ge 0} [L(a\bar z) + a^2\lVer
     tight={
         "v = 2u_T, many steps": Tight(long_comparator(), at_least=0.99, of="comparator"),
         "tiny steps": Tight(long_comparator(), at_least=0.99, of="closed form"),
+        "converged": Tight(ridge_at_the_limit(steps=64), at_least=0.99, of="closed form"),
         "many large steps": Tight(single_sample(eta=2.0, steps=256), at_least=0.97, of="certificate"),
     },
 )

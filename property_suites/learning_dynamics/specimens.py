@@ -24,9 +24,17 @@ def ridge(*, step_strength: float, remainder: float = 2.0**-20, steps: int = 300
     return HeadProblem.of(rows, [1, 1], eta=step_strength / curvature, beta=1.0, steps=steps)
 
 
-def ridge_at_the_limit() -> HeadProblem:
-    """The ridge with small margins, two steps, η hardly below the limit of (S): as large a deviation as may be."""
-    return ridge(step_strength=2 - 2.0**-20, remainder=2.0**-10, steps=2)
+def ridge_at_the_limit(*, steps: int = 2) -> HeadProblem:
+    """The ridge with small margins, η hardly below the limit of (S): as large a deviation as may be."""
+    return ridge(step_strength=2 - 2.0**-20, remainder=2.0**-10, steps=steps)
+
+
+def slight_turn() -> HeadProblem:
+    """The ridge in a plane, the mean shift mostly across it, η at the limit of (S): no wider an angle with that r."""
+    near, across = 2.0**-10, 2.0**-7
+    rows = np.array([[1.0, across], [-1.0 + 2 * near, across]])
+    eta = step_size_within(rows, np.array([1, 1]), beta=1.0, limit=2)
+    return HeadProblem.of(rows, [1, 1], eta=eta, beta=1.0, steps=2)
 
 
 def faint_majority() -> HeadProblem:

@@ -33,7 +33,13 @@ from alignprops.dynamics.pull import pull_curvature
 from alignprops.quantity import nonnegative, real
 from alignprops.strategies.heads import head_problems
 from property_suites.learning_dynamics.premises import ROUNDING, SMALL_STEP_ON_RUN, SOME_SHIFT, STABLE_STEP, im_li
-from property_suites.learning_dynamics.specimens import faint_majority, ridge, ridge_at_the_limit, single_sample
+from property_suites.learning_dynamics.specimens import (
+    faint_majority,
+    ridge,
+    ridge_at_the_limit,
+    single_sample,
+    slight_turn,
+)
 
 Train = Any
 Values = Mapping[Symbol, Any]
@@ -214,9 +220,13 @@ straight_length = eta * beta * t * mean_shift
         "half the energy": {"deviation, from the data": Le(deviation**2, 2 * eta * energy)},
         "5 % less energy": {"deviation, from the data": Le(deviation**2, Rational(19, 20) * 4 * eta * energy)},
         "a straighter angle": {"angle": Ge(cosine, sqrt(1 - turning_ratio**2 / 100))},
-        "a larger share": {"angle, from the share": Ge(cosine, 1 - kappa(curvature_along_shift) / 100)},
+        "an angle 5 % straighter": {"angle": Ge(cosine, sqrt(1 - Rational(19, 20) * turning_ratio**2))},
+        "a larger share": {"angle, from the share": Ge(cosine, 1 - kappa(curvature_along_shift) / 5)},
     },
-    examples={"three samples against 10⁸ duplicates of a weak one": faint_majority()},
+    examples={
+        "three samples against 10⁸ duplicates of a weak one": faint_majority(),
+        "a slight turn": slight_turn(),
+    },
     tight={
         "a ridge at the limit": Tight(ridge_at_the_limit(), at_least=0.999, of="deviation"),
         "a ridge at the limit, from the data": Tight(
