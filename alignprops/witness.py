@@ -199,9 +199,9 @@ def _leaf_order(instance: Any, path: str) -> list[tuple[str, Any]]:
 
 def _rebuild(kind: Any, path: str, stored: Stored) -> Any:
     if get_origin(kind) is tuple:
-        length = _scalar(stored, f"{path}.length")
-        inner = get_args(kind)[0]
-        return tuple(_rebuild(inner, f"{path}.{index}", stored) for index in range(length))
+        length, inner = _scalar(stored, f"{path}.length"), get_args(kind)
+        each = inner[:1] * length if inner[-1:] == (...,) else inner
+        return tuple(_rebuild(part, f"{path}.{index}", stored) for index, part in zip(range(length), each, strict=True))
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
         prefix = f"{path}." if path else ""

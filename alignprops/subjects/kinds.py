@@ -86,8 +86,9 @@ def _resolve(spec: str) -> Any:
         raise InputError(f"subject {spec!r}: expected package.module:attribute")
     try:
         thing: Any = importlib.import_module(module_name)
-    except ImportError as error:
-        raise InputError(f"subject {spec!r}: the module {module_name} cannot be imported: {error}") from error
+    except Exception as error:  # whatever the user's module raises while it is imported
+        told = f"{type(error).__name__}: {error}"
+        raise InputError(f"subject {spec!r}: the module {module_name} cannot be imported: {told}") from error
     for part in attribute.split("."):
         if not hasattr(thing, part):
             raise UnknownNameError(

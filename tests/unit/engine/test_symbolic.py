@@ -124,7 +124,7 @@ def test_points_of_a_box_with_irrational_ends() -> None:
 
 def test_a_relation_that_is_nowhere_defined_is_an_error() -> None:
     """What has no finite value anywhere was not meant."""
-    with pytest.raises(TheoremError, match="has no finite value at any of 24 points of its domain"):
+    with pytest.raises(TheoremError, match=r"has no finite value at any of 24 points of its domain"):
         _counter_example(Le(log(-p), 0, evaluate=False))
 
 
