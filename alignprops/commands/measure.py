@@ -136,7 +136,7 @@ def _told(measured: Measurement) -> list[RenderableType]:
     if features.tied:
         notes.append("the head is tied to the input embedding: the observed run trains a copy")
     if contradictory := sum(behaviour.contradictory for behaviour in features.behaviours):
-        notes.append(f"{contradictory} prompts are answered both ways; they are kept")
+        notes.append(f"prompts that are answered both ways, and kept: {contradictory}")
     wide = Console().width >= WIDE
     legend = LEGEND + WIDE_LEGEND if wide else LEGEND
     return [
