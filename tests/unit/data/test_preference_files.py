@@ -98,7 +98,7 @@ def test_names_are_made_safe_and_distinct(tmp_path: Path) -> None:
     for name in ("a b", "a|b", "::x"):
         write(tmp_path / f"{name}.jsonl", persona("Q"), persona("R", NO))
 
-    assert load_preferences(tmp_path).names == ("::x", "a-b", "a-b-2")
+    assert load_preferences(tmp_path).names == ("x", "a-b", "a-b-2")
 
 
 def test_contradictions_and_duplicates_are_counted() -> None:
