@@ -20,7 +20,7 @@ from alignprops.config import Configuration
 from alignprops.installed import installed_suite
 from alignprops.pytest_plugin import configuration_of
 from alignprops.report.statement import describe
-from alignprops.results import Verdict
+from alignprops.results import Result, Verdict
 from alignprops.subjects import Subject, parse_subject, references_for
 from alignprops.theorems import Theorem
 
@@ -139,6 +139,8 @@ class TheoremItem(pytest.Item):
         node = "::".join([os.path.relpath(self.path), *names])
         options = [f"--alignprops-seed={configuration.seed}", f"--alignprops-max-examples={configuration.max_examples}"]
         options += [f"--alignprops-subject={spec}" for spec in configuration.subject]
+        if configuration.tier == "model":
+            options += ["--alignprops-tier=model", *_model_options(configuration)]
         return shlex.join(["pytest", node, *options])
 
     def reportinfo(self) -> tuple[Path, int, str]:
@@ -150,6 +152,13 @@ class TheoremItem(pytest.Item):
             else f"{self.kind} of {self.theorem.id}"
         )
         return self.path, code.co_firstlineno - 1 if code else 0, title
+
+
+def _model_options(configuration: Configuration) -> list[str]:
+    """The model and the preferences as options; those of the built-in ones need none."""
+    model = [] if configuration.model is None else [f"--alignprops-model={configuration.model}"]
+    preferences = [f"--alignprops-preferences={spec}" for spec in configuration.preferences]
+    return [*model, *preferences, f"--alignprops-dtype={configuration.dtype}"]
 
 
 class ClaimFailed(Exception):
@@ -171,7 +180,8 @@ class ClaimItem(TheoremItem):
         try:
             found = evaluate(self.theorem, self.subject, configuration_of(self.config).settings)
         except InputError as error:  # a model that is read only now and cannot be: nor can any other of its claims
-            pytest.exit(f"error: {error}", returncode=2)
+            self.session.shouldstop = f"error: {error}"
+            return Result(self.theorem.id, self.subject.id, Verdict.ERROR, str(error)).to_json()
         told = found.to_json()
         folder = _witness_folder(self.config)
         for role, witness in (found.witness or {}).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,13 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _subject(subject_id: str, kind: str) -> Subject:
-    """The reference or counterfeit of that id, else the user's object that it leads to."""
+    """The reference or counterfeit of that id, the reference for `model/behaviour`, or the object it leads to."""
     known = kind_named(kind)
     for subject in (*known.references, *known.counterfeits.values()):
         if subject.id == subject_id:
             return subject
+    if "/" in subject_id:  # the witness holds all of the model that the reference needs
+        return replace(known.references[0], id=subject_id, exact=False)
     return parse_subject(subject_id, kind)
 
 
