@@ -107,7 +107,10 @@ def _() -> Any:
     source=im_li("Section 3"),
     on=head_problems(step_size="S4"),
     rounding=ROUNDING,
-    mutants={"sheared": {"rotated": Eq(margins, wrong_margins)}},
+    mutants={
+        "sheared": {"rotated": Eq(margins, wrong_margins)},
+        "margins change sign with the features": {"signs moved into the features": Eq(resigned_margins, -margins)},
+    },
     counterfeits=True,
 )
 def rotation(train: Train, problem: HeadProblem) -> Values:
@@ -140,7 +143,10 @@ def _() -> Any:
     source=im_li("Section 3"),
     on=head_problems(step_size="S4"),
     rounding=ROUNDING,
-    mutants={"one sample duplicated": {"duplicated": Eq(margins, wrong_margins)}},
+    mutants={
+        "one sample duplicated": {"duplicated": Eq(margins, wrong_margins)},
+        "permuted, and one sample duplicated": {"permuted": Eq(reordered, wrong_margins)},
+    },
     counterfeits=True,
 )
 def duplication(train: Train, problem: HeadProblem) -> Values:

@@ -26,6 +26,7 @@ SIGNS = {
     ("learning-dynamics.update-rate.lower-bound", "never overshoots"),
     ("learning-dynamics.priority.horizon", "the order persists"),
     ("learning-dynamics.distinguishability-rises", "rises"),
+    ("learning-dynamics.distinguishability-rises", "falls"),
 }
 
 
