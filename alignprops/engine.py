@@ -58,6 +58,8 @@ def _judge(theorem: Theorem, subject: Subject, settings: Settings) -> _Judged:
     evidence: dict[str, Any] = {"sampled": tally.to_json()}
     if verdict is Verdict.HELD and theorem.proofs:
         verdict, reason, evidence["symbolic"] = _with_proofs(theorem, reason)
+        if verdict is Verdict.PROVED and subject not in references_for(theorem):
+            verdict = Verdict.HELD  # the proof is of the statement, not of somebody's code
     return verdict, reason, evidence, _witnesses(theorem, subject, tally, settings)
 
 
@@ -99,13 +101,21 @@ def _sampled_verdict(theorem: Theorem, subject: Subject, tally: Tally) -> tuple[
         return Verdict.ERROR, blunt
     if tally.timed_out:
         return Verdict.INCONCLUSIVE, f"the time cap ended the search: {counts}"
+    idle = _idle(theorem, tally)
+    return (Verdict.VACUOUS, f"{counts}, {idle}") if idle else (Verdict.HELD, counts)
+
+
+def _idle(theorem: Theorem, tally: Tally) -> str | None:
+    """Why so few instances say so little that the claim is vacuous; None if it is not."""
+    if not tally.generated:
+        return "none of them generated: the strategy rejects everything"
     # The share is what counts where fewer examples are asked for than usual.
     needed = max(1, min(theorem.min_effective, ceil(theorem.min_effective * tally.examples / Settings().max_examples)))
     scarce = [name for name, count in tally.stated.items() if count < needed]
-    if tally.effective < needed or scarce:
-        where = f" for {', '.join(map(repr, scarce))}" if scarce and len(theorem.states) > 1 else ""
-        return Verdict.VACUOUS, f"{counts}, at least {needed} needed{where}: the premises are hardly ever met"
-    return Verdict.HELD, counts
+    if tally.effective >= needed and not scarce:
+        return None
+    where = f" for {', '.join(map(repr, scarce))}" if scarce and len(theorem.states) > 1 else ""
+    return f"at least {needed} needed{where}: the premises are hardly ever met"
 
 
 def _blunt(theorem: Theorem, tally: Tally) -> str | None:

@@ -36,8 +36,8 @@ from alignprops.theorems import Theorem
 SCHEMA = "alignprops-measure/1"
 #: Step counts at which the accuracy certificate is told.
 CERTIFICATE_STEPS = (1, 10, 100, 1000, 10000)
-#: Relative error of float32 hidden states: by so much they differ between two orders of summation.
-FLOAT32_NOISE = 8 * 2.0**-23
+#: Relative error of hidden states, by what the model computes in: by so much they differ between orders of summation.
+READING_NOISE = {"float64": 0.0, "float32": 8 * 2.0**-23, "float16": 8 * 2.0**-10, "bfloat16": 8 * 2.0**-7}
 #: Statements that are generated for each behaviour of the built-in model.
 GENERATED_STATEMENTS = 200
 
@@ -251,7 +251,7 @@ def observe(
 
 
 def _figures(behaviour: BehaviourFeatures, problem: HeadProblem, dtype: str) -> dict[str, Any]:
-    feature_error = 0.0 if dtype == "float64" else FLOAT32_NOISE
+    feature_error = READING_NOISE[dtype]
     steps = np.array(CERTIFICATE_STEPS)
     certificate = np.clip(1 - certified_loss(problem, steps).value / math.log(2), 0, 1)  # LD-8
     shift = float(problem.mean_shift.value)

@@ -58,23 +58,3 @@ comparator_drop = (  # LD-8
 )
 #: 1 − acc is at most the loss over log 2.
 error_per_loss = 1 / log(2)  # LD-8
-
-
-def bent_by(shift_length: Expr, probe_length: Expr) -> Expr:
-    """|⟨u_t, v⟩ − ηβt⟨z̄, v⟩| is at most this, for |z̄|_M and |v|_M."""  # LD-5a
-    return eta * beta * t * kappa(shift_length * probe_length)
-
-
-def first_margin(alignment: Expr) -> Expr:
-    """The mean margin, after one step, of a behaviour whose mean shift has the inner product `alignment` with z̄."""
-    return eta * beta**2 * alignment  # LD-10
-
-
-def straight_margin_gap(alignment_gap: Expr) -> Expr:
-    """The difference of two behaviours' mean margins after t steps, as long as nothing bends the run."""
-    return t * first_margin(alignment_gap)  # LD-11
-
-
-def margin_gap_bent_by(shift_length: Expr, gap_length: Expr) -> Expr:
-    """The difference of two mean margins is off the straight one by at most this, for |z̄|_M and |z̄_1 − z̄_2|_M."""
-    return beta * bent_by(shift_length, gap_length)  # LD-11

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alignprops.atoms import log_cosh
 from alignprops.dynamics.linear_algebra import norm_rounding
 from alignprops.dynamics.run import HeadRun
 from alignprops.measured import EPS, bounded
@@ -44,6 +45,16 @@ class LinearisedRun:
         """‖θ_t − θ_ref‖, (steps,)."""
         values = np.linalg.norm(self.changes[1:], axis=1)
         return bounded(values, self._errors + norm_rounding(self.run.problem.d) * values)
+
+    @cached_property
+    def loss_drop(self) -> Any:
+        """log 2 − L of the linearised model on its own trajectory, (steps,)."""
+        problem, drop = self.run.problem, self.run.loss_drop
+        halves = problem.beta * (self.changes[1:] @ problem.z.T) / 2  # (steps, n)
+        values = (halves - log_cosh.numeric(halves)) @ problem.weights
+        # As far from the head's own as their trajectories may be apart; the mean margin is the mean of Lipschitz terms.
+        apart = problem.beta * self._errors * float(problem.weights @ problem.row_norms)
+        return bounded(values, drop.error + apart)
 
     @cached_property
     def initial_gradient(self) -> Any:

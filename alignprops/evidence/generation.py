@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import importlib
@@ -170,8 +171,8 @@ def contiguous(instance: Any) -> Any:
 
 
 def explicit_instances(theorem: Theorem) -> dict[str, Any]:
-    """The instances that are always tried: the named examples and the tight ones."""
+    """The instances that are always tried, the named examples and the tight ones: copies, apart from other claims'."""
     return {
-        **{name: contiguous(instance) for name, instance in theorem.examples.items()},
-        **{name: contiguous(tight.instance) for name, tight in theorem.tight.items()},
+        **{name: contiguous(copy.deepcopy(instance)) for name, instance in theorem.examples.items()},
+        **{name: contiguous(copy.deepcopy(tight.instance)) for name, tight in theorem.tight.items()},
     }

@@ -10,8 +10,10 @@ import numpy as np
 import sympy as sp
 from sympy.core.relational import Relational
 
+from alignprops._errors import TheoremError
 from alignprops.evidence.chance import Trial, probability_trial
 from alignprops.evidence.exact import Judgement, adjudicate
+from alignprops.evidence.fingerprint import fingerprint
 from alignprops.evidence.generation import seeded_generators
 from alignprops.evidence.outcomes import Outcomes
 from alignprops.evidence.reading import Reading, measure, read
@@ -55,9 +57,17 @@ class Inspector:
     seed: int = 0
 
     def measure(self, instance: Any) -> dict[sp.Symbol, Any]:
-        """Run the measure on floats or balls; each time it finds the global generators in the same state."""
+        """Run the measure on floats or balls; each time it finds the global generators in the same state.
+
+        Raises:
+            TheoremError: the measure breaks its contract, or the instance is not what it was.
+        """
+        before = fingerprint(instance)
         with seeded_generators(self.seed):
-            return measure(self.theorem, self.subject, instance)
+            measured = measure(self.theorem, self.subject, instance)
+        if fingerprint(instance) != before:
+            raise TheoremError(f"{self.theorem.id}: the subject changed its instance; it must work on a copy")
+        return measured
 
     def inspect(
         self,

@@ -40,7 +40,9 @@ def blaming_the_measure(instance: Any) -> Iterator[None]:
         yield
     except TheoremError as error:
         raise MeasureFailed(str(error), instance) from error
-    except Exception as error:
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # pytest.skip() and sys.exit() too: a subject cannot excuse itself
         raise MeasureFailed(f"{type(error).__name__}: {error}", instance) from error
 
 

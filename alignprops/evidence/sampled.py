@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from alignprops.evidence.fingerprint import fingerprint
 from alignprops.evidence.generation import contiguous, drive, explicit_instances
 from alignprops.evidence.inspection import Finding, Inspector
 from alignprops.evidence.reading import MeasureFailed, blaming_the_measure
@@ -25,6 +25,7 @@ class Tally:
     """Counts over the instances of one claim."""
 
     examples: int = 0
+    generated: int = 0
     effective: int = 0
     premises: dict[str, int] = field(default_factory=dict)
     stated: dict[str, int] = field(default_factory=dict)
@@ -136,6 +137,7 @@ class _Attack:
             return
         if self._stop_shrinking(instance):
             return
+        self.tally.generated += 1
         try:
             refuted = self._inspect(instance).refuted
         except MeasureFailed:
@@ -173,17 +175,6 @@ class _Attack:
         """Past the deadline only instances already known to fail do so: Hypothesis then settles on the smallest."""
         late = self.shrink_until is not None and time.monotonic() > self.shrink_until
         return late and fingerprint(instance) not in self.failing
-
-
-def fingerprint(instance: Any) -> str:
-    """A key of an instance's content."""
-    if dataclasses.is_dataclass(instance) and not isinstance(instance, type):
-        return "|".join(fingerprint(getattr(instance, f.name)) for f in dataclasses.fields(instance) if f.init)
-    if isinstance(instance, tuple):
-        return "|".join(map(fingerprint, instance))
-    if hasattr(instance, "tobytes"):
-        return f"{instance.shape}{instance.tobytes().hex()}"
-    return repr(instance)
 
 
 def check_instance(theorem: Theorem, subject: Any, instance: Any, *, exact: bool, settings: Settings) -> Tally:

@@ -25,17 +25,16 @@ Train = Callable[[HeadProblem], HeadRun]
 def _adapt(trainer: Callable[[HeadProblem], Any]) -> Train:
     """Accept a trainer that returns the bare trajectory (steps + 1, d)."""
 
-    def run(problem: HeadProblem) -> HeadRun:
+    def train_and_check(problem: HeadProblem) -> HeadRun:
         made = trainer(problem)
-        if isinstance(made, HeadRun):
-            return made
-        updates = np.asarray(made, dtype=np.float64)
+        run = made if isinstance(made, HeadRun) and made.problem is problem else None
+        updates = run.updates if run else np.asarray(getattr(made, "updates", made), dtype=np.float64)
         expected = (problem.steps + 1, problem.d)
         if updates.shape != expected:
             raise TheoremError(f"the trainer returned shape {updates.shape}, expected (steps + 1, d) = {expected}")
-        return HeadRun(problem, updates)
+        return run or HeadRun(problem, updates)
 
-    return run
+    return train_and_check
 
 
 def _iterate(problem: HeadProblem, step: Callable[[list[Any]], Any]) -> HeadRun:

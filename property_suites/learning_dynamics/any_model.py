@@ -125,7 +125,7 @@ def linearised(build: Build, problem: PolicyProblem) -> Values:
         parameter_entry: linear.entries,
         head_entry: linear.run.entries,
         parameter_change: linear.change[:, None],
-        loss_drop: linear.run.loss_drop[:, None],
+        loss_drop: linear.loss_drop[:, None],
         gradient_size: linear.initial_gradient,
     }
 

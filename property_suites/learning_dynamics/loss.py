@@ -81,14 +81,13 @@ def _() -> Any:
 @theorem(
     "learning-dynamics.loss.any-step",
     states={
-        "at most": Le(loss_drop, drop_high),
+        "at most": Under(STABLE_STEP, Le(loss_drop, drop_high)),
         "at least": Under(SMALL_STEP, Ge(loss_drop, drop_low)),
         "no drop without alignment": Le(loss_drop, beta * along_shift / 2),
         "no drop without change": Le(loss_drop, beta * mean_shift * head_change / sqrt(2)),
     },
-    given=STABLE_STEP,
     source=im_li("Section 4"),
-    on=head_problems(step_size="S4"),
+    on=head_problems(step_size="S4") | head_problems(step_size="any"),
     rounding=ROUNDING,
     mutants={
         "half of what is possible": {"at most": Le(loss_drop, drop_high / 2)},

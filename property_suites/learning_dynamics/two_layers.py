@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
-from sympy import Eq, Ge, Gt, Rational, Symbol, sqrt
+from sympy import Eq, Ge, Gt, Le, Lt, Rational, Symbol, sqrt
 
 from alignprops import Mutant, Under, theorem
 from alignprops.dynamics.notation import beta, eta
@@ -52,6 +52,9 @@ turning_point = -eta * beta * head_norm**2 * input_distinguishability**2 / 8
         "rises": Under(
             {**BALANCED, "the head is not far on the wrong side": Gt(projection, turning_point)}, Ge(squared_rise, 0)
         ),
+        "falls": Under(
+            {**BALANCED, "the head is far on the wrong side": Lt(projection, turning_point)}, Le(squared_rise, 0)
+        ),
     },
     kind="two-layer",
     source=im_li("Section 5"),
@@ -67,6 +70,8 @@ turning_point = -eta * beta * head_norm**2 * input_distinguishability**2 / 8
                 projection_rise, Rational(19, 20) * eta * beta * head_norm**2 * shift_along_difference / 2
             )
         },
+        "Δ for z̄": {"projection": Eq(projection_rise, eta * beta * head_norm**2 * input_distinguishability**2 / 2)},
+        "rises and falls exchanged": {"rises": Le(squared_rise, 0), "falls": Ge(squared_rise, 0)},
         "the quadratic term forgotten": {
             "distinguishability": Eq(squared_rise, eta * beta * input_distinguishability**2 * projection / 2)
         },
@@ -106,6 +111,7 @@ def _() -> Any:
         "projection": {projection_rise: balanced * a**2},
         "distinguishability": {squared_rise: squared},
         "rises": {squared_rise: squared.subs(p, turning_point + excess)},
+        "falls": {squared_rise: squared.subs(p, turning_point - excess)},
     }
 
 
@@ -114,8 +120,12 @@ def _() -> Any:
     states={
         "ratio": Eq(rate_after * before, rate_before * after),
         "faster": Under(
-            {"the base head is not on the wrong side": Ge(projection, 0)},
-            Ge(rate_after, rate_before),
+            {"the base head is not far on the wrong side": Gt(projection, turning_point)},
+            Ge(rate_after**2, rate_before**2),
+        ),
+        "slower": Under(
+            {"the base head is far on the wrong side": Lt(projection, turning_point)},
+            Le(rate_after**2, rate_before**2),
         ),
         "rate": Eq(rate_after, beta * after / (2 * sqrt(2))),
     },
@@ -126,7 +136,10 @@ def _() -> Any:
     rounding=ROUNDING,
     mutants={
         "faster, whatever the head": {"ratio": Ge(rate_after, rate_before)},
-        "slower": {"faster": Ge(rate_before, rate_after)},
+        "faster and slower exchanged": {
+            "faster": Le(rate_after**2, rate_before**2),
+            "slower": Ge(rate_after**2, rate_before**2),
+        },
         "the rate of an unflipped unbalanced set": {"rate": Eq(rate_after, beta * after / sqrt(2))},
         "5 % off": {"rate": Eq(rate_after, Rational(19, 20) * beta * after / (2 * sqrt(2)))},
         "without balance": Mutant(given={}, on=two_layer_problems(balanced=False)),
@@ -140,7 +153,10 @@ def misalignment_rate(step: Step, problem: TwoLayerProblem) -> Values:
     """
     stepped = step(problem)
     return {
+        eta: problem.eta,
         beta: problem.beta,
+        head_norm: problem.head_norm,
+        input_distinguishability: problem.input_distinguishability,
         projection: problem.projection(problem.layer),
         before: problem.distinguishability(problem.layer),
         after: problem.distinguishability(stepped),
@@ -152,11 +168,18 @@ def misalignment_rate(step: Step, problem: TwoLayerProblem) -> Values:
 
 @misalignment_rate.proof("both rates are β/(2√2) times a distinguishability", domain="all B_0, Δ, w; balanced")
 def _() -> Any:
-    # LD-3 with the labels flipped: z̄ → −z̄, the norm stays; balanced: ‖z̄‖ = ‖BΔ‖/2.
-    d, rise = before, nonnegative("rise", "r")
+    # LD-3 with the labels flipped: z̄ → −z̄, the norm stays; balanced: ‖z̄‖ = ‖BΔ‖/2. By LD-13
+    # ‖B_1Δ‖² = ‖B_0Δ‖² + 2cp + c²‖w‖² with c = ηβ‖Δ‖²/4 and p = ⟨w, B_0Δ⟩, which is above or below the turning point.
     scale = beta / (2 * sqrt(2))
+    c = eta * beta * input_distinguishability**2 / 4
+    excess = nonnegative("excess", "x")
+
+    def squared(p: Any) -> Any:
+        return before**2 + 2 * c * p + c**2 * head_norm**2
+
     return {
-        "ratio": {rate_before: scale * d, rate_after: scale * after},
-        "faster": {rate_before: scale * d, rate_after: scale * (d + rise)},  # LD-13: p ≥ 0 makes ‖B_1Δ‖ ≥ ‖B_0Δ‖
+        "ratio": {rate_before: scale * before, rate_after: scale * after},
+        "faster": {rate_before: scale * before, rate_after: scale * sqrt(squared(turning_point + excess))},
+        "slower": {rate_before: scale * before, rate_after: scale * sqrt(squared(turning_point - excess))},
         "rate": {rate_after: sqrt(2) * beta / 2 * after / 2},
     }

@@ -28,7 +28,7 @@ from alignprops import Settings, Subject, Theorem, Verdict, witness
 from alignprops.engine import attack_mutants, evaluate, replay
 from alignprops.evidence import generation
 from alignprops.evidence.generation import contiguous, derived_seed, generation_settings
-from alignprops.evidence.sampled import fingerprint
+from alignprops.evidence.fingerprint import fingerprint
 
 SPECIMENS = Path(__file__).parents[1] / "unit" / "engine"
 #: A strategy that draws whatever Hypothesis fancies: constants that it has seen among them.

@@ -15,7 +15,7 @@ from sympy import Eq, Ge, Le
 from alignprops import NotApplicable, Settings, Subject, Verdict, bounded
 from alignprops.engine import evaluate, replay
 from alignprops.evidence.generation import explicit_instances
-from alignprops.evidence.sampled import fingerprint
+from alignprops.evidence.fingerprint import fingerprint
 
 
 def test_a_time_cap_gives_inconclusive_with_what_was_done() -> None:
