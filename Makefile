@@ -9,10 +9,10 @@ bin   := $(VENV)/bin
 stamp := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format build bench clean
+.PHONY: help run test lint types format build bench kill-matrix planted-errors seeds clean
 
 help:            ## this list
-	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
+	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
 $(stamp): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -24,7 +24,7 @@ run: $(stamp)    ## every theorem of every installed suite, on toy models
 	$(bin)/alignprops run $(ARGS)
 
 test: $(stamp)   ## the project's own tests
-	$(bin)/python -m pytest $(ARGS)
+	$(bin)/python -m pytest -n 2 $(ARGS)
 
 lint: $(stamp)   ## ruff: rules and format
 	$(bin)/ruff check .
@@ -42,6 +42,15 @@ build: $(stamp)  ## sdist and wheel into dist/
 
 bench: $(stamp)  ## the side-by-side table of benchmarks/
 	$(bin)/python -m benchmarks $(ARGS)
+
+kill-matrix: $(stamp) ## which theorem refutes which counterfeit
+	$(bin)/python -m benchmarks.kill_matrix $(ARGS)
+
+planted-errors: $(stamp) ## errors planted in a copy of the sources; each must turn the run red
+	$(bin)/python -m benchmarks.planted_errors $(ARGS)
+
+seeds: $(stamp)  ## the toy tier over many seeds: ARGS="--minutes 30 --processes 2"
+	$(bin)/python -m benchmarks.seeds $(ARGS)
 
 clean:           ## remove the environment and what was built
 	rm -rf $(VENV) dist alignprops-report

@@ -25,7 +25,7 @@ from alignprops.subjects import Subject, kind_named, parse_subject
 from alignprops.theorems import Theorem
 
 
-class ClaimRefuted(AssertionError):
+class ClaimFailed(AssertionError):
     """A claim that a host's test checks does not hold; the message is the whole report of it."""
 
 
@@ -52,7 +52,7 @@ class Claim(str):
         """Check the claim inside a test.
 
         Raises:
-            ClaimRefuted: it is refuted, vacuous or in error (or, under a strict profile, inconclusive).
+            ClaimFailed: it is refuted, vacuous or in error (or, under a strict profile, inconclusive).
         """
         __tracebackhide__ = True
         chosen = settings or ambient.current().settings
@@ -61,7 +61,7 @@ class Claim(str):
             replay = (
                 f"pytest -k '{self}' --alignprops-seed={chosen.seed} --alignprops-max-examples={chosen.max_examples}"
             )
-            raise ClaimRefuted(explain(describe(self.theorem), result.to_json(), replay=replay))
+            raise ClaimFailed(explain(describe(self.theorem), result.to_json(), replay=replay))
         if result.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE):
             import pytest
 

@@ -291,7 +291,8 @@ def _instance_type(theorem_id: str, measure: Measure) -> type:
 def _validate(made: Theorem) -> None:
     if not _ID.fullmatch(made.id):
         raise TheoremError(
-            f"theorem id {made.id!r}: expected family.aspect.assertion from lower-case letters, digits and '-'"
+            f"theorem id {made.id!r}: expected family.assertion or family.aspect.assertion, "
+            "in lower-case letters, digits and '-'"
         )
     if not made.title:
         raise TheoremError(f"{made.id}: the measure needs a docstring; its first line is the theorem's title")

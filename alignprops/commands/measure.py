@@ -189,6 +189,9 @@ def _claims(measured: Measurement) -> Text:
         f"{len(measured.claims)} claims observed on head-only DPO runs: {told}\n"
         f"(β = {run.beta:g}, {run.steps} steps at half the largest step size of premise (S))"
     )
+    reasons = Counter(claim.reason for claim in measured.claims if claim.verdict is Verdict.NOT_APPLICABLE)
+    for reason, count in reasons.items():
+        text.append(f"\n{count} not applicable: {reason}", style="dim")
     for claim in measured.claims:
         if claim.verdict.fails:
             text.append(f"\n{claim.verdict.value}  {claim.id}: {claim.reason}", style=STYLES[claim.verdict.value])

@@ -52,6 +52,18 @@ class FullHeadProblem:
         errors = self._errors(run)[:, None, None]
         return bounded(self.autograd_changes, errors)  # type: ignore[no-any-return]
 
+    def row_sum(self, run: HeadRun) -> Bounded:
+        """What autograd adds to w_{y+} + w_{y−}, (steps, d): 0, up to the rounding of the two rows."""
+        changes = self.autograd_changes
+        sums = changes[:, self.yes] + changes[:, self.no]
+        return bounded(sums, 2 * self._errors(run)[:, None])  # type: ignore[no-any-return]
+
+    @property
+    def other_rows_change(self) -> Bounded:
+        """The largest movement of any other row by autograd, (steps,): exactly 0, the softmax cancels to the bit."""
+        others = np.delete(np.abs(self.autograd_changes), [self.yes, self.no], axis=1)
+        return bounded(others.max(axis=(1, 2), initial=0.0), 0.0)  # type: ignore[no-any-return]
+
     def change_norm(self, run: HeadRun) -> Bounded:
         """‖W_t − W_0‖_F by autograd, (steps,)."""
         values = np.linalg.norm(self.autograd_changes, axis=(1, 2))

@@ -222,6 +222,20 @@ class HeadProblem:
         return bounded(value, error + np.sqrt(self.curvature_upper) * rounding)
 
     @cached_property
+    def separation(self) -> Any:
+        """min_i ⟨z̄, z_i⟩/‖z̄‖, the margin with which z̄ separates the samples (0 if z̄ = 0)."""  # LD-8
+        heights, size = self.z @ self.shift, norm(self.shift)
+        if self.exact:
+            smallest = heights[0]
+            for height in heights[1:]:
+                smallest = smallest.min(height)
+            return smallest / size if size > 0 else size * 0
+        if size == 0:
+            return bounded(0.0, 0.0)
+        slip = 2 * self.shift_rounding / float(size) + (self.d + 6) * EPS
+        return bounded(heights.min() / size, slip * float(self.row_norms.max()))
+
+    @cached_property
     def drift_ratio(self) -> Any:
         """‖Mz̄‖/‖z̄‖ (0 if z̄ = 0): what bends the run of a quadratic loss."""
         heights = self.z @ self.shift

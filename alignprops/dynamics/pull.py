@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignprops.dynamics.run import HeadRun
+from alignprops.measured import EPS, bounded
 
 
 def pull_curvature(run: HeadRun) -> Any:
@@ -23,7 +24,21 @@ def pull_curvature(run: HeadRun) -> Any:
     if problem.exact:
         return _running_maximum_of_balls(tops, sizes, problem.curvature)
     ratios = np.divide(tops, sizes, out=np.zeros_like(tops), where=sizes > 0)
-    return np.maximum.accumulate(np.concatenate([[0.0], ratios]))
+    errors = np.minimum(_ratio_errors(run, pulls, ratios), problem.curvature_upper)
+    largest, error = (np.maximum.accumulate(np.concatenate([[0.0], part])) for part in (ratios, errors))
+    return bounded(largest, error)
+
+
+def _ratio_errors(run: HeadRun, pulls: NDArray[Any], ratios: NDArray[Any]) -> NDArray[np.float64]:
+    """Bound on the error of each ratio: a vector off by a share s of its length turns a Rayleigh quotient by 4sλ."""
+    problem, rounding = run.problem, run.rounding
+    assert rounding is not None
+    weights = problem.weights * problem.row_norms
+    slips = rounding.margins_error[1:-1] @ weights / 2 + (problem.n + 12) * EPS * weights.sum()
+    sizes = np.linalg.norm(pulls, axis=1)
+    share = np.divide(slips, sizes, out=np.full_like(sizes, np.inf), where=sizes > 0)
+    own = (problem.n + problem.d + 8) * EPS * float(problem.weights @ problem.row_norms**2)
+    return 4 * np.minimum(share, 1) * problem.curvature_upper + own + EPS * ratios  # type: ignore[no-any-return]
 
 
 def _running_maximum_of_balls(tops: NDArray[Any], sizes: NDArray[Any], curvature: Any) -> NDArray[Any]:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,7 +45,13 @@ def blaming_the_measure(instance: Any) -> Iterator[None]:
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # pytest.skip() and sys.exit() too: a subject cannot excuse itself
-        raise MeasureFailed(f"{type(error).__name__}: {error}", instance) from error
+        raise MeasureFailed(f"{type(error).__name__}: {error} ({_place(error)})", instance) from error
+
+
+def _place(error: BaseException) -> str:
+    """Where an exception was raised: the innermost file, by its name, and line."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}, in {frame.name}"
 
 
 class NonFinite(TheoremError):

@@ -72,7 +72,13 @@ def load_model(spec: str | os.PathLike[str], *, dtype: str = "float32", device: 
     network.eval()
     network.requires_grad_(False)
     name = safe_name(Path(source).resolve().name if local else source)
-    return LanguageModel(name, network.to(torch_device), tokenizer, dtype, str(torch_device), _context(network.config))
+    try:
+        network = network.to(torch_device)
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            f"{source}: does not fit on {torch_device}; take a smaller --dtype or another --device"
+        ) from error
+    return LanguageModel(name, network, tokenizer, dtype, str(torch_device), _context(network.config))
 
 
 def _dtype(name: str) -> torch.dtype:

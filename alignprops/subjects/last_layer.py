@@ -32,6 +32,9 @@ def _adapt(trainer: Callable[[HeadProblem], Any]) -> Train:
         expected = (problem.steps + 1, problem.d)
         if updates.shape != expected:
             raise TheoremError(f"the trainer returned shape {updates.shape}, expected (steps + 1, d) = {expected}")
+        lost = ~np.isfinite(updates).all(axis=1) if updates.dtype != object else np.zeros(1, dtype=bool)
+        if lost.any():
+            raise TheoremError(f"the trainer returned NaN or infinity at step {int(lost.argmax())}")
         return run or HeadRun(problem, updates)
 
     return train_and_check

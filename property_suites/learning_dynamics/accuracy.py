@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sympy import Eq, Ge, Le, Rational, Symbol, log, sqrt
+from sympy import Eq, Ge, Gt, Le, Rational, Symbol, log, sqrt
 
 from alignprops import Tight, Under, theorem
 from alignprops.dynamics.bounds import comparator_drop, comparator_steps, error_per_loss, first_accuracy_low
@@ -24,7 +24,7 @@ from alignprops.dynamics.notation import (
     t,
 )
 from alignprops.dynamics.problem import HeadProblem
-from alignprops.quantity import nonnegative, real
+from alignprops.quantity import nonnegative, positive, real
 from alignprops.strategies.heads import head_problems
 from property_suites.learning_dynamics.premises import ROUNDING, SMALL_STEP, im_li
 from property_suites.learning_dynamics.specimens import (
@@ -130,6 +130,12 @@ def _() -> Any:
     )
 
 
+#: g = min_i ⟨z̄, z_i⟩/‖z̄‖, and the number of samples n.
+separation = real("separation", r"\min_i \langle\bar z, z_i\rangle/\lVert\bar z\rVert")
+samples = positive("samples", "n")
+separable_steps = Rational(1, 2) + samples * log(2 * samples / log(2)) ** 2 / (
+    4 * log(2) * eta * beta**2 * separation**2
+)
 comparator_gain = real("comparator_gain", r"\log 2 - L(v)")
 comparator_size = nonnegative("comparator_size", r"\lVert v\rVert^2")
 certified = nonnegative("certified_loss", r"\min_{a\ge 0} [L(a\bar z) + a^2\lVert\bar z\rVert^2/(4\eta T')]")
@@ -141,6 +147,9 @@ certified = nonnegative("certified_loss", r"\min_{a\ge 0} [L(a\bar z) + a^2\lVer
         "comparator": Le(comparator_gain, loss_drop + comparator_size / (4 * eta * comparator_steps)),
         "closed form": Ge(loss_drop, comparator_drop),
         "certificate": Ge(accuracy, 1 - certified * error_per_loss),
+        "separable": Under(
+            {"separable along z̄": Gt(separation, 0), "late enough": Ge(t, separable_steps)}, Ge(accuracy, 1)
+        ),
     },
     given=SMALL_STEP,
     source=im_li("Section 4"),
@@ -185,6 +194,8 @@ def certificate(train: Train, problem: HeadProblem) -> Values:
         comparator_gain: gains_at(problem, comparators),
         comparator_size: squared_sizes(comparators),
         certified: certified_loss(problem, run.t)[:, None],
+        separation: problem.separation,
+        samples: problem.total,
     }
 
 

@@ -24,12 +24,19 @@ Values = Mapping[Symbol, Any]
 entry = real("entry", "(W_t - W_0)_{vj}")
 reduced_entry = real("reduced_entry", r"\tfrac12 (e_{y_+} - e_{y_-})_v\, u_{t,j}")
 change_norm = nonnegative("change_norm", r"\lVert W_t - W_0\rVert_F")
+row_sum = real("row_sum", r"(W_t - W_0)_{y_+ j} + (W_t - W_0)_{y_- j}")
+other_rows = nonnegative("other_rows", r"\max_{v\ne y_\pm,\, j} |(W_t - W_0)_{vj}|")
 update_norm = nonnegative("update_norm", r"\lVert u_t\rVert")
 
 
 @theorem(
     "learning-dynamics.reduction",
-    states={"every entry of the head": Eq(entry, reduced_entry), "its norm": Eq(change_norm, update_norm / sqrt(2))},
+    states={
+        "every entry of the head": Eq(entry, reduced_entry),
+        "its norm": Eq(change_norm, update_norm / sqrt(2)),
+        "the sum of the two rows stays": Eq(row_sum, 0),
+        "no other row moves": Eq(other_rows, 0),
+    },
     source=im_li("Section 3"),
     on=full_head_problems(),
     rounding=ROUNDING,
@@ -55,6 +62,8 @@ def reduction(train: Train, full: FullHeadProblem) -> Values:
         reduced_entry: head_entries(run, full),
         change_norm: full.change_norm(run),
         update_norm: run.update_norm,
+        row_sum: full.row_sum(run),
+        other_rows: full.other_rows_change,
     }
 
 

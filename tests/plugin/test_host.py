@@ -110,7 +110,7 @@ def test_a_wrong_trainer_fails_with_the_witness(host: pytest.Pytester) -> None:
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*ClaimRefuted: refuted: learning-dynamics.initial-rate::mypkg.heads:wrong",
+            "*ClaimFailed: refuted: learning-dynamics.initial-rate::mypkg.heads:wrong",
             "E*statement  *",
             "E*source     *",
             "E*reason     'rate' refuted by *",
