@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from alignprops._errors import InputError
+from alignprops._errors import DataError, InputError
 from alignprops.data import PreferenceSet, load_preferences
 from alignprops.data.names import safe_name
 from alignprops.dynamics.comparators import certified_loss
@@ -40,6 +40,9 @@ CERTIFICATE_STEPS = (1, 10, 100, 1000, 10000)
 READING_NOISE = {"float64": 0.0, "float32": 8 * 2.0**-23, "float16": 8 * 2.0**-10, "bfloat16": 8 * 2.0**-7}
 #: Statements that are generated for each behaviour of the built-in model.
 GENERATED_STATEMENTS = 200
+
+#: The range of float32; beyond it a float64 model's statistics would overflow or vanish.
+SMALLEST, LARGEST = 2.0**-126, 2.0**128
 
 Source = str | os.PathLike[str]
 
@@ -158,6 +161,7 @@ def measure(
         )
     else:
         features = features.select(behaviours, max_statements)
+    require_in_range(features)
     observed = ObservedHead.of(features, beta=beta, steps=steps)
     return Measurement(features, observed, observe(observed, chosen, settings, checking))
 
@@ -184,7 +188,9 @@ def extract(
     network = (
         load_tiny_model(dtype=dtype, device=device) if model is None else load_model(model, dtype=dtype, device=device)
     )
-    return extract_features(network, statements, batch_size=batch_size, progress=progress)
+    features = extract_features(network, statements, batch_size=batch_size, progress=progress)
+    require_in_range(features)
+    return features
 
 
 def read_statements(
@@ -231,7 +237,7 @@ def head_theorems(patterns: Sequence[str]) -> list[Theorem]:
         InputError: patterns that match theorems about something else only.
     """
     chosen = [theorem for theorem in find_theorems(patterns) if theorem.kind == "last-layer"]
-    if patterns and not chosen:
+    if not chosen and tuple(patterns) not in ((), ("*",)):
         raise InputError(
             f"no theorem among {', '.join(patterns)} is about a trained head; `alignprops list` tells which are"
         )
@@ -281,6 +287,19 @@ def _figures(behaviour: BehaviourFeatures, problem: HeadProblem, dtype: str) -> 
 def _number(value: Any) -> float | None:
     number = float(value)
     return number if math.isfinite(number) else None
+
+
+def require_in_range(features: PreferenceFeatures) -> None:
+    """Refuse features that are all 0, and those whose squares leave the range of float64."""
+    for behaviour in features.behaviours:
+        largest = float(np.abs(behaviour.features).max())
+        if largest == 0:
+            raise DataError(f"all features of {behaviour.name!r} are 0; nothing can be learned")
+        if not SMALLEST <= largest <= LARGEST:
+            raise DataError(
+                f"the largest feature of {behaviour.name!r} is {largest:.2g}; expected between {SMALLEST:.2g} and "
+                f"{LARGEST:.2g}, the range of float32"
+            )
 
 
 def require_positive(beta: float, steps: int) -> None:

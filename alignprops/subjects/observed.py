@@ -7,19 +7,18 @@ a behaviour that is called so) all of them jointly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from alignprops._errors import DataError
 from alignprops.data.names import safe_names
 from alignprops.dynamics.full_head import FullHeadProblem
 from alignprops.dynamics.last_layer import train
 from alignprops.dynamics.problem import HeadProblem
-from alignprops.models.feature_file import BehaviourFeatures, PreferenceFeatures
+from alignprops.models.feature_file import PreferenceFeatures
 from alignprops.subjects.subject import NotApplicable, Subject
 from alignprops.theorems import Theorem
 
@@ -29,8 +28,6 @@ BETA, STEPS = 0.1, 20
 ALL = "all"
 #: Plain autograd training of the full head is observed on this many statements and steps, and on heads of this size.
 AUTOGRAD_STATEMENTS, AUTOGRAD_STEPS, AUTOGRAD_NUMBERS = 64, 3, 2**24
-#: The range of float32; beyond it a float64 model's statistics would overflow or vanish.
-SMALLEST, LARGEST = 2.0**-126, 2.0**128
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +93,6 @@ class ObservedHead:
         parts = [self.features.behaviours[at] for at in behaviours]
         features = np.concatenate([part.features for part in parts])
         signs = np.concatenate([part.signs for part in parts])
-        _require_in_range(parts)
         labels = np.repeat(np.arange(len(parts)), [len(part.signs) for part in parts])
         probe = HeadProblem.of(features, signs, eta=1.0, beta=self.beta, steps=self.steps, behaviours=labels)
         eta = self.rate * 2 / (self.beta**2 * float(probe.curvature.value))
@@ -128,7 +124,6 @@ class ObservedHead:
                 f"a head of {head.shape[0]} × {head.shape[1]} is too large for plain autograd training"
             )
         behaviour = self.features.behaviours[at]
-        _require_in_range([behaviour])
         few = slice(0, AUTOGRAD_STATEMENTS)
         probe = HeadProblem.of(behaviour.features[few], behaviour.signs[few], eta=1.0, beta=self.beta)
         curvature = float(probe.curvature.value)
@@ -138,19 +133,6 @@ class ObservedHead:
         )
         weights = np.ascontiguousarray(head, dtype=np.float64)
         return FullHeadProblem(problem, weights, self.features.positive, self.features.negative)
-
-
-def _require_in_range(parts: Sequence[BehaviourFeatures]) -> None:
-    """Refuse features that are all 0, and those with which squares leave the range of float64."""
-    for part in parts:
-        largest = float(np.abs(part.features).max())
-        if largest == 0:
-            raise DataError(f"all features of {part.name!r} are 0; nothing can be learned")
-        if not SMALLEST <= largest <= LARGEST:
-            raise DataError(
-                f"the largest feature of {part.name!r} is {largest:.2g}; expected between {SMALLEST:.2g} and "
-                f"{LARGEST:.2g}, the range of float32"
-            )
 
 
 def _is_joint(theorem: Theorem) -> bool:
