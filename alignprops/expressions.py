@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 from sympy.core.relational import Relational
 
 from alignprops._errors import TheoremError
@@ -64,9 +63,6 @@ class _Floats:
     def multiply(a: Rounded, b: Rounded) -> Rounded:
         value = a.value * b.value
         error = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
-        if np.isnan(error).any():  # 0 times what has no bound is 0
-            error = _bounded_product(a.value, b.error) + _bounded_product(b.value, a.error)
-            error = error + _bounded_product(a.error, b.error)
         return Rounded(value, error + EPS * np.abs(value) + SMALLEST)
 
     @staticmethod
@@ -117,6 +113,17 @@ class _Floats:
 def _bounded_product(size: Any, error: Any) -> Any:
     """|size| · error, where 0 · ∞ is 0: a bound for a product with a number that is finite, if unknown."""
     return np.where((size == 0) | (error == 0), 0, np.abs(size) * error)
+
+
+class _UnboundedFloats(_Floats):
+    """The same where some error has no bound, which costs more: 0 times what has none is 0."""
+
+    @staticmethod
+    def multiply(a: Rounded, b: Rounded) -> Rounded:
+        value = a.value * b.value
+        error = _bounded_product(a.value, b.error) + _bounded_product(b.value, a.error)
+        error = error + _bounded_product(a.error, b.error)
+        return Rounded(value, error + EPS * np.abs(value) + SMALLEST)
 
 
 class _Balls:
@@ -211,13 +218,13 @@ def _walk(expr: sp.Expr, world: Any) -> Evaluator:
     if expr.is_Symbol:
         return lambda values: values[expr]
     if expr.is_Rational or expr is sp.pi or expr is sp.E:
-        return _constant(expr, world)
+        return _constant(world.constant, expr, world)
     if isinstance(expr, sp.Min):
         return _walk(-sp.Max(*[-argument for argument in expr.args]), world)
     children = [_walk(argument, world) for argument in expr.args]
-    if expr.is_Pow or isinstance(expr, sp.exp):
-        return _power(expr, children, world)
-    return _operation(expr, children, world)
+    is_power = expr.is_Pow or isinstance(expr, sp.exp)
+    compiled = _power(expr, children, world) if is_power else _operation(expr, children, world)
+    return compiled if expr.free_symbols else _constant(lambda _: compiled({}), expr, world)
 
 
 def _operation(expr: sp.Expr, children: list[Evaluator], world: Any) -> Evaluator:
@@ -233,11 +240,11 @@ def _operation(expr: sp.Expr, children: list[Evaluator], world: Any) -> Evaluato
     return lambda values: world.smooth(function, steepest, children[0](values))
 
 
-def _constant(expr: sp.Expr, world: Any) -> Evaluator:
-    if world is _Floats:
-        fixed = world.constant(expr)
-        return lambda values: fixed
-    return lambda values: world.constant(expr)  # a ball is as precise as the precision at which it is made
+def _constant(made: Callable[[sp.Expr], Any], expr: sp.Expr, world: Any) -> Evaluator:
+    if world is _Balls:
+        return lambda values: made(expr)  # a ball is as precise as the precision at which it is made
+    fixed = made(expr)
+    return lambda values: fixed
 
 
 def _power(expr: sp.Expr, children: list[Evaluator], world: Any) -> Evaluator:
@@ -272,7 +279,14 @@ def _smooth_function(expr: sp.Expr) -> tuple[Callable[[Any], Any], Steepest]:
 
 @lru_cache(maxsize=4096)
 def _compiled(expr: sp.Expr, world: type) -> Evaluator:
-    return _walk(expr, world)
+    with np.errstate(all="ignore"):  # a constant may be nonsense as well
+        return _walk(expr, world)
+
+
+@lru_cache(maxsize=4096)
+def symbols_of(relation: Relational) -> frozenset[sp.Symbol]:
+    """The symbols of a relation; sympy collects them anew each time it is asked."""
+    return frozenset(relation.free_symbols)
 
 
 def is_strict(relation: Relational) -> bool:
@@ -299,16 +313,14 @@ def as_rounded(value: Any, operations: float) -> Rounded:
     Integers and truth values are exact; tensors widen exactly to float64.
     """
     if isinstance(value, Bounded):
-        if (value.error < 0).any():
-            raise TheoremError(f"the measure gave a negative error bound, {value.error.min()}")
-        return Rounded(value.value, value.error)
+        return Rounded(value.value[()], value.error[()])  # a number where there are no axes: faster to reckon with
     if is_tensor(value):
         value = value.detach().cpu().double().numpy() if value.is_floating_point() else value.cpu().numpy()
     array = np.asarray(value)
-    floats: NDArray[np.float64] = array.astype(np.float64)
+    floats = array.astype(np.float64)[()]
     size = np.abs(floats)
     if array.dtype.kind in "iub":
-        return Rounded(floats, np.where(size >= EXACT_INTEGERS, EPS * size, 0.0))
+        return Rounded(floats, np.where(size >= EXACT_INTEGERS, EPS * size, 0.0)[()])
     return Rounded(floats, EPS * operations * size + SMALLEST * ceil(operations))
 
 
@@ -328,10 +340,17 @@ def as_balls(value: Any, name: str) -> Any:
 
 
 def rounded(expr: sp.Expr, values: Mapping[sp.Symbol, Rounded]) -> Rounded:
-    """The float64 value of `expr` and a bound on its rounding error."""
-    with np.errstate(all="ignore"):  # non-finite results are judged by the caller, never passed
-        result: Rounded = _compiled(expr, _Floats)(values)
-        return result
+    """The float64 value of `expr` and a bound on its rounding error; what is not finite is for the caller to judge."""
+    with np.errstate(all="ignore"):
+        return follow(expr, values)
+
+
+def follow(expr: sp.Expr, values: Mapping[sp.Symbol, Rounded]) -> Rounded:
+    """As `rounded`, for a caller that has switched numpy's warnings off already."""
+    found: Rounded = _compiled(expr, _Floats)(values)
+    if np.isnan(found.error).any():
+        found = _compiled(expr, _UnboundedFloats)(values)
+    return found
 
 
 def exact(expr: sp.Expr, values: Mapping[sp.Symbol, Any]) -> Any:

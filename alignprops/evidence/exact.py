@@ -1,7 +1,7 @@
 """Re-measurement on balls: what the floats cannot decide is computed again, by the same measure, exactly.
 
 The instance's floats become python-flint balls (exact: a float is a dyadic rational), the measure runs on them,
-and premises and relations are evaluated by the tree walk, constants included. The precision is doubled until
+and premises and relations are evaluated by the tree walk, constants included. The precision is raised until
 the sign of every gap is known, or 1024 bits are spent: a gap whose ball still contains 0 is attained.
 """
 
@@ -21,10 +21,10 @@ from sympy.core.relational import Relational
 from alignprops._errors import TheoremError
 from alignprops.evidence.outcomes import Outcomes
 from alignprops.evidence.reading import NonFinite
-from alignprops.expressions import as_balls, exact, is_strict
+from alignprops.expressions import as_balls, exact, is_strict, symbols_of
 from alignprops.theorems import Theorem
 
-PRECISIONS = (64, 128, 256, 512, 1024)
+PRECISIONS = (64, 256, 1024)
 
 
 class Judgement(Enum):
@@ -110,7 +110,7 @@ def _rulings(
             last=last,
         )
         for name, relation in states.items()
-        if all(symbol in values for symbol in relation.free_symbols)
+        if all(symbol in values for symbol in symbols_of(relation))
     }
 
 

@@ -128,23 +128,28 @@ def _constants_cache() -> Any:
     return importlib.import_module("hypothesis.internal.cache").LRUCache(1024)
 
 
-@contextmanager
-def seeded_generators(seed: int) -> Iterator[None]:
-    """Seed the global generators of Python, numpy and torch for one measurement, and restore them.
+def seed_generators(seed: int) -> None:
+    """Seed the global generators that foreign code draws from: Python's, numpy's and torch's.
 
     torch is touched only if something has imported it, CUDA only if something has initialised it.
     """
-    plain, state = random.getstate(), np.random.get_state()  # noqa: NPY002  # what foreign code draws from
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    torch: Any = sys.modules.get("torch")
+    if torch:
+        torch.random.default_generator.manual_seed(seed % 2**63)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(seed % 2**63)
+
+
+@contextmanager
+def restored_generators() -> Iterator[None]:
+    """Leave the global generators as they are found, once a claim: to keep numpy's state takes long."""
+    plain, state = random.getstate(), np.random.get_state()  # noqa: NPY002
     torch: Any = sys.modules.get("torch")
     cuda = torch is not None and torch.cuda.is_initialized()
     tensor_state = torch.random.get_rng_state() if torch else None
     device_states = torch.cuda.get_rng_state_all() if cuda else None
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002
-    if torch:
-        torch.random.default_generator.manual_seed(seed % 2**63)
-    if cuda:
-        torch.cuda.manual_seed_all(seed % 2**63)
     try:
         yield
     finally:

@@ -14,10 +14,10 @@ from alignprops._errors import TheoremError
 from alignprops.evidence.chance import Trial, probability_trial
 from alignprops.evidence.exact import Judgement, adjudicate
 from alignprops.evidence.fingerprint import fingerprint
-from alignprops.evidence.generation import seeded_generators
+from alignprops.evidence.generation import seed_generators
 from alignprops.evidence.outcomes import Outcomes
 from alignprops.evidence.reading import Reading, measure, read
-from alignprops.expressions import as_rounded
+from alignprops.expressions import as_rounded, symbols_of
 from alignprops.theorems import Theorem
 
 
@@ -57,17 +57,20 @@ class Inspector:
     seed: int = 0
 
     def measure(self, instance: Any) -> dict[sp.Symbol, Any]:
-        """Run the measure on floats or balls; each time it finds the global generators in the same state.
+        """Run the measure on floats; each time, as on balls, it finds the global generators in the same state.
 
         Raises:
             TheoremError: the measure breaks its contract, or the instance is not what it was.
         """
         before = fingerprint(instance)
-        with seeded_generators(self.seed):
-            measured = measure(self.theorem, self.subject, instance)
+        measured = self._measure(instance)
         if fingerprint(instance) != before:
             raise TheoremError(f"{self.theorem.id}: the subject changed its instance; it must work on a copy")
         return measured
+
+    def _measure(self, instance: Any) -> dict[sp.Symbol, Any]:
+        seed_generators(self.seed)
+        return measure(self.theorem, self.subject, instance)
 
     def inspect(
         self,
@@ -104,7 +107,7 @@ class Inspector:
         reading: Reading,
         trials: Mapping[str, Trial],
     ) -> Finding:
-        told = adjudicate(self.theorem, states, given, self.measure, instance)
+        told = adjudicate(self.theorem, states, given, self._measure, instance)
         met = told.judgement in (Judgement.MET, Judgement.ATTAINED)
         too_small = met and any(
             np.any(sides.effective & sides.missed() & told.effective[sides.name]) for sides in reading.sides
@@ -130,5 +133,5 @@ class Inspector:
         return {
             name: probability_trial(relation, outcomes, values)
             for name, relation in states.items()
-            if reading.stated[name] and relation.free_symbols & set(outcomes)
+            if reading.stated[name] and symbols_of(relation) & set(outcomes)
         }

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from alignprops.evidence.generation import drive, explicit_instances, seeded_generators
+from alignprops.evidence.generation import drive, explicit_instances, restored_generators
 from alignprops.evidence.inspection import Inspector
-from alignprops.evidence.reading import MeasureFailed, blaming_the_measure, measure
+from alignprops.evidence.reading import MeasureFailed, blaming_the_measure
 from alignprops.settings import Settings
 from alignprops.subjects import Subject, kind_named
 from alignprops.theorems import Theorem
@@ -75,7 +75,7 @@ def attack(theorem: Theorem, subject: Subject, settings: Settings) -> tuple[Fate
     generated = max(1, round(settings.max_examples * theorem.effort))
     explicit = explicit_instances(theorem).values()
     alpha = settings.alpha / (generated + len(explicit))
-    inspector = Inspector(theorem, subject.get(), theorem.exact and subject.exact, alpha)
+    inspector = Inspector(theorem, subject.get(), theorem.exact and subject.exact, alpha, settings.seed)
     fate, seen = Fate.SURVIVED, 0
 
     def strike(instance: Any) -> None:
@@ -86,10 +86,9 @@ def attack(theorem: Theorem, subject: Subject, settings: Settings) -> tuple[Fate
         if fate is not Fate.SURVIVED:
             raise _Decided
 
-    with suppress(_Decided):
+    with restored_generators(), suppress(_Decided):
         for instance in explicit:
-            with seeded_generators(settings.seed):
-                strike(instance)
+            strike(instance)
         name = f"{theorem.id}::{subject.id}"
         drive(theorem.on, strike, name=name, seed=settings.seed, max_examples=generated, shrink=False)
     return fate, seen
@@ -99,7 +98,7 @@ def _meet(inspector: Inspector, instance: Any) -> Fate:
     theorem = inspector.theorem
     try:
         with blaming_the_measure(instance):
-            measured = measure(theorem, inspector.subject, instance)
+            measured = inspector.measure(instance)
             finding = inspector.inspect(theorem.states, theorem.given, measured, instance)
     except MeasureFailed:
         return Fate.ERROR

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from alignprops.evidence.exact import Undecided
-from alignprops.evidence.generation import drive, explicit_instances
+from alignprops.evidence.generation import drive, explicit_instances, restored_generators
 from alignprops.evidence.inspection import Finding, Inspector
 from alignprops.evidence.reading import NonFinite, blaming_the_measure
 from alignprops.settings import Settings
@@ -102,10 +103,10 @@ def hunt(theorem: Theorem, subject: Any, *, exact: bool, settings: Settings) -> 
     for on, group in _by_source(theorem):
         inspector = Inspector(theorem, subject, exact, settings.alpha / settings.mutant_examples, settings.seed)
         chase = _Hunt(inspector, group, until)
-        _explicit(chase, explicit_instances(theorem).items())
-        if chase.alive:
-            try:
-                name = f"{theorem.id}::mutants/{'+'.join(group)}"
+        with restored_generators(), suppress(_AllDead):
+            _explicit(chase, explicit_instances(theorem).items())
+            name = f"{theorem.id}::mutants/{'+'.join(group)}"
+            if chase.alive:
                 drive(
                     on,
                     chase.generated,
@@ -114,8 +115,6 @@ def hunt(theorem: Theorem, subject: Any, *, exact: bool, settings: Settings) -> 
                     max_examples=settings.mutant_examples,
                     shrink=False,
                 )
-            except _AllDead:
-                pass  # what the hunt is for
         fates += chase.dead + [Death(name, False, None, chase.seen) for name in chase.alive]
         timed_out |= chase.timed_out
     order = list(theorem.mutants)

@@ -20,7 +20,7 @@ from sympy.core.relational import Relational
 
 from alignprops._errors import TheoremError
 from alignprops.evidence.outcomes import Outcomes
-from alignprops.expressions import Rounded, as_rounded, is_strict, rounded
+from alignprops.expressions import Rounded, as_rounded, follow, is_strict, symbols_of
 from alignprops.theorems import Theorem
 
 #: The error bounds are themselves computed in floats; this covers their rounding.
@@ -170,6 +170,17 @@ def read(
 ) -> Reading:
     """Evaluate premises and relations in float64 with running error bounds."""
     operations = theorem.rounding.count(instance)
+    with np.errstate(all="ignore"):  # what is not finite is judged, never passed
+        return _read(theorem, states, given, measured, operations)
+
+
+def _read(
+    theorem: Theorem,
+    states: Mapping[str, Relational],
+    given: Mapping[str, Relational],
+    measured: Mapping[sp.Symbol, Any],
+    operations: float,
+) -> Reading:
     values = {
         symbol: as_rounded(value, operations) for symbol, value in measured.items() if not isinstance(value, Outcomes)
     }
@@ -180,7 +191,7 @@ def read(
         premises |= own
         where = _meeting(theorem, name, relation, values, {**general, **own})
         stated[name] = bool(where.holds.any())
-        if all(symbol in values for symbol in relation.free_symbols):
+        if all(symbol in values for symbol in symbols_of(relation)):
             sides.append(_sides(name, relation, values, where))
     return Reading({name: bool(premise.holds.any()) for name, premise in premises.items()}, stated, tuple(sides))
 
@@ -201,11 +212,11 @@ def _meeting(
     premises: Mapping[str, _Premise],
 ) -> _Premise:
     """All premises of a relation together, in the common shape of its symbols and premises."""
-    shapes = {str(symbol): np.shape(values[symbol].value) for symbol in relation.free_symbols if symbol in values}
+    shapes = {symbol: values[symbol].value.shape for symbol in symbols_of(relation) if symbol in values}
     try:
-        shape = np.broadcast_shapes(*shapes.values(), *(premise.holds.shape for premise in premises.values()))
+        shape = _common({*shapes.values(), *(premise.holds.shape for premise in premises.values())})
     except ValueError:
-        told = ", ".join(f"{symbol} {shape}" for symbol, shape in sorted(shapes.items()) if shape)
+        told = ", ".join(sorted(f"{symbol} {shape}" for symbol, shape in shapes.items() if shape))
         raise TheoremError(f"{theorem.id}: the measured shapes do not fit together in {name!r}: {told}") from None
     for key, premise in premises.items():
         if premise.undefined.any() and _unexcused(premise, premises.values()):
@@ -216,6 +227,12 @@ def _meeting(
     return _Premise(holds, certain, ~everywhere)
 
 
+def _common(shapes: set[tuple[int, ...]]) -> tuple[int, ...]:
+    """The shape that all broadcast to; as a rule there is one beside ()."""
+    proper = shapes - {()}
+    return np.broadcast_shapes(*proper) if len(proper) > 1 else next(iter(proper), ())
+
+
 def _unexcused(premise: _Premise, premises: Iterable[_Premise]) -> bool:
     """Whether `premise` is NaN somewhere where no premise fails: a subject that diverges is not excused by it."""
     fails = reduce(np.logical_or, [~(other.holds | other.undefined) for other in premises])
@@ -223,29 +240,26 @@ def _unexcused(premise: _Premise, premises: Iterable[_Premise]) -> bool:
 
 
 def _premise(relation: Relational, values: Mapping[sp.Symbol, Rounded]) -> _Premise:
-    left, right = rounded(relation.lhs, values), rounded(relation.rhs, values)
-    with np.errstate(all="ignore"):  # inf − inf is not certain of anything
-        error = (left.error + right.error) * MARGIN
-        if isinstance(relation, sp.Eq):  # an equality of floats holds to its rounding error; balls decide in doubt
-            holds = certain = np.abs(left.value - right.value) <= error
-        else:
-            small, large = (left, right) if relation.lts is relation.lhs else (right, left)
-            holds = small.value < large.value if is_strict(relation) else small.value <= large.value
-            certain = holds & (large.value - small.value >= error)
-        undefined = np.isnan(left.value) | np.isnan(right.value)
-    return _Premise(np.asarray(holds), np.asarray(certain), np.asarray(undefined))
+    left, right = follow(relation.lhs, values), follow(relation.rhs, values)
+    error = (left.error + right.error) * MARGIN
+    if isinstance(relation, sp.Eq):  # an equality of floats holds to its rounding error; balls decide in doubt
+        holds = certain = np.abs(left.value - right.value) <= error
+    else:
+        small, large = (left, right) if relation.lts is relation.lhs else (right, left)
+        holds = small.value < large.value if is_strict(relation) else small.value <= large.value
+        certain = holds & (large.value - small.value >= error)  # inf − inf is not certain of anything
+    return _Premise(np.asarray(holds), np.asarray(certain), np.isnan(left.value) | np.isnan(right.value))
 
 
 def _sides(name: str, relation: Relational, values: Mapping[sp.Symbol, Rounded], where: _Premise) -> Sides:
     identity = isinstance(relation, sp.Eq)
     small_side, large_side = (relation.lhs, relation.rhs) if identity else (relation.lts, relation.gts)
-    small, large = rounded(small_side, values), rounded(large_side, values)
-    with np.errstate(all="ignore"):
-        difference = large.value - small.value
-        gap = -np.abs(difference) if identity else difference
-        tolerance = (small.error + large.error) * MARGIN
-        nothing = np.zeros(where.holds.shape)  # adding it broadcasts
-        smalls, larges, gaps, tolerances = (part + nothing for part in (small.value, large.value, gap, tolerance))
+    small, large = follow(small_side, values), follow(large_side, values)
+    difference = large.value - small.value
+    gap = -np.abs(difference) if identity else difference
+    tolerance = (small.error + large.error) * MARGIN
+    nothing = np.zeros(where.holds.shape)  # adding it broadcasts
+    smalls, larges, gaps, tolerances = (part + nothing for part in (small.value, large.value, gap, tolerance))
     _require_finite(name, relation, [smalls, larges, gaps, tolerances], where.holds)
     return Sides(name, relation, smalls, larges, gaps, tolerances, where.holds, where.certain)
 
@@ -253,8 +267,10 @@ def _sides(name: str, relation: Relational, values: Mapping[sp.Symbol, Rounded],
 def _require_finite(
     name: str, relation: Relational, arrays: list[NDArray[np.float64]], effective: NDArray[np.bool_]
 ) -> None:
-    for side, array in zip(("smaller side", "larger side", "gap", "tolerance"), arrays, strict=True):
-        # An infinite tolerance is honest: the floats cannot tell, and the balls are asked.
-        bad = np.isnan(array) if side == "tolerance" else ~np.isfinite(array)
-        if np.any(bad & effective):
+    # An infinite tolerance is honest: the floats cannot tell, and the balls are asked.
+    *sides, tolerance = arrays
+    for side, array in zip(("smaller side", "larger side", "gap"), sides, strict=True):
+        if (~np.isfinite(array) & effective).any():
             raise NonFinite(f"the {side} of {name!r}, {relation}, is not finite where the premises hold")
+    if (~(tolerance >= 0) & effective).any():
+        raise NonFinite(f"the tolerance of {name!r}, {relation}, is NaN or negative where the premises hold")

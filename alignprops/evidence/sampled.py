@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alignprops.evidence.fingerprint import fingerprint
-from alignprops.evidence.generation import contiguous, drive, explicit_instances
+from alignprops.evidence.generation import contiguous, drive, explicit_instances, restored_generators
 from alignprops.evidence.inspection import Finding, Inspector
 from alignprops.evidence.reading import MeasureFailed, blaming_the_measure
 from alignprops.settings import Settings
@@ -33,6 +33,7 @@ class Tally:
     slack: float = float("inf")
     within_rounding: int = 0
     attained: int = 0
+    #: The slack of the last near miss that was measured again; the worst is less than twice as bad.
     near_miss: float = 0.0
     too_small: Any = None
     smallest_failure: Any = None
@@ -62,7 +63,8 @@ class Tally:
             return
         slack = finding.reading.slack()
         self.slack = min(self.slack, slack)
-        self.near_miss = min(self.near_miss, slack)
+        if slack < 2 * self.near_miss:
+            self.near_miss = slack
         if finding.tolerance_too_small:
             self.too_small = instance
         for name, ratio in finding.reading.tightness().items():
@@ -102,9 +104,9 @@ def sample(theorem: Theorem, subject: Any, *, exact: bool, name: str, settings: 
     planned = generated + len(theorem.examples) + len(theorem.tight)
     inspector = Inspector(theorem, subject, exact, settings.alpha / planned, settings.seed)
     attack = _Attack(inspector, settings)
-    attack.explicit(explicit_instances(theorem).values())
-    # Also if one of those refutes, for a simpler witness. The tally keeps the simplest and the worst.
-    with suppress(Refutation):
+    # Generated also if an explicit one refutes, for a simpler witness. The tally keeps the simplest and the worst.
+    with restored_generators(), suppress(Refutation):
+        attack.explicit(explicit_instances(theorem).values())
         drive(
             theorem.on,
             attack.generated,
@@ -149,8 +151,9 @@ class _Attack:
 
     def _inspect(self, instance: Any) -> Finding:
         inspector, theorem = self.inspector, self.inspector.theorem
-        # Only record near misses are measured again, while shrinking every one: an instance must not change its fate.
-        beyond = self.tally.near_miss if self.shrink_until is None else 0.0
+        # Only a near miss twice as bad as the last is measured again, for balls cost; while shrinking every one is:
+        # an instance must not change its fate.
+        beyond = 2 * self.tally.near_miss if self.shrink_until is None else 0.0
         with blaming_the_measure(instance):
             measured = inspector.measure(instance)
             finding = inspector.inspect(theorem.states, theorem.given, measured, instance, near_misses_beyond=beyond)
@@ -180,5 +183,6 @@ class _Attack:
 def check_instance(theorem: Theorem, subject: Any, instance: Any, *, exact: bool, settings: Settings) -> Tally:
     """Judge one instance alone: how a witness is replayed and how a real run is observed."""
     attack = _Attack(Inspector(theorem, subject, exact, settings.alpha, settings.seed), settings)
-    attack.explicit([contiguous(instance)])
+    with restored_generators():
+        attack.explicit([contiguous(instance)])
     return attack.tally

@@ -27,8 +27,8 @@ from sympy import Eq, Ge, Le
 from alignprops import Settings, Subject, Theorem, Verdict, witness
 from alignprops.engine import attack_mutants, evaluate, replay
 from alignprops.evidence import generation
-from alignprops.evidence.generation import contiguous, derived_seed, generation_settings
 from alignprops.evidence.fingerprint import fingerprint
+from alignprops.evidence.generation import contiguous, derived_seed, generation_settings
 
 SPECIMENS = Path(__file__).parents[1] / "unit" / "engine"
 #: A strategy that draws whatever Hypothesis fancies: constants that it has seen among them.

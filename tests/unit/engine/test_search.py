@@ -14,8 +14,8 @@ from sympy import Eq, Ge, Le
 
 from alignprops import NotApplicable, Settings, Subject, Verdict, bounded
 from alignprops.engine import evaluate, replay
-from alignprops.evidence.generation import explicit_instances
 from alignprops.evidence.fingerprint import fingerprint
+from alignprops.evidence.generation import explicit_instances
 
 
 def test_a_time_cap_gives_inconclusive_with_what_was_done() -> None:
@@ -196,7 +196,8 @@ def test_an_observed_run_on_which_the_measure_raises_is_an_error() -> None:
 
     found = evaluate(declare(Eq(SQUARE, X**2), raising), observed(Number(3.0)), QUICK)
 
-    assert (found.verdict, found.reason) == (Verdict.ERROR, "ValueError: empty batch")
+    assert found.verdict is Verdict.ERROR
+    assert found.reason.startswith("ValueError: empty batch (test_search.py:")
 
 
 def test_a_proof_does_not_make_an_observed_run_proved() -> None:
