@@ -42,9 +42,10 @@ class Undecided(TheoremError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Adjudication:
-    """The judgement, and for each relation the elements at which no premise fails."""
+    """The judgement, the relations that are refuted, and for each the elements at which no premise fails."""
 
     judgement: Judgement
+    refuted: tuple[str, ...]
     effective: Mapping[str, NDArray[np.bool_]]
 
 
@@ -88,9 +89,14 @@ def adjudicate(
             rulings = _rulings(theorem, states, given, measured, last=precision == PRECISIONS[-1])
         judgement = _judgement(rulings.values())
         if judgement is not None:
-            return Adjudication(judgement, {name: ruling.effective for name, ruling in rulings.items()})
+            return _adjudication(judgement, rulings)
         _require_decidable(theorem, rulings, last=precision == PRECISIONS[-1])
-    return Adjudication(Judgement.ATTAINED, {name: ruling.effective for name, ruling in rulings.items()})
+    return _adjudication(Judgement.ATTAINED, rulings)
+
+
+def _adjudication(judgement: Judgement, rulings: Mapping[str, _Ruling]) -> Adjudication:
+    refuted = tuple(name for name, ruling in rulings.items() if ruling.refuted)
+    return Adjudication(judgement, refuted, {name: ruling.effective for name, ruling in rulings.items()})
 
 
 def _rulings(

@@ -37,13 +37,15 @@ class Finding:
     attained: bool = False
     within_rounding: bool = False
     trials: Mapping[str, Trial] = field(default_factory=dict)
+    broken: tuple[str, ...] = ()
 
     @property
     def worst_relation(self) -> str:
-        """The name of the relation that misses most, in units of its tolerance (probabilities: by e-value)."""
+        """Of the broken relations the one that misses most, in units of its tolerance (probabilities: by e-value)."""
         if self.trials and self.by == "sequential test":
             return max(self.trials, key=lambda name: self.trials[name].log_e)
-        return min(self.reading.sides, key=lambda sides: sides.slack()).name
+        sides = [sides for sides in self.reading.sides if sides.name in self.broken]
+        return min(sides or self.reading.sides, key=lambda sides: sides.slack()).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,9 @@ class Inspector:
         near = not suspected and any(sides.undecided() for sides in reading.sides)
         blind = any(sides.blind() for sides in reading.sides)
         if not self.exact:
-            refuted = any(sides.refuting() for sides in reading.sides)
-            within = not refuted and (suspected or near or blind)
-            return Finding(reading, True, refuted, "float64", within_rounding=within, trials=trials)
+            broken = tuple(sides.name for sides in reading.sides if sides.refuting())
+            within = not broken and (suspected or near or blind)
+            return Finding(reading, True, bool(broken), "float64", within_rounding=within, trials=trials, broken=broken)
         if suspected or blind or (near and reading.slack() < near_misses_beyond):
             return self._by_balls(states, given, instance, reading, trials)
         return Finding(reading, True, False, "float64", within_rounding=near, trials=trials)
@@ -120,6 +122,7 @@ class Inspector:
             tolerance_too_small=too_small,
             attained=told.judgement is Judgement.ATTAINED,
             trials=trials,
+            broken=told.refuted,
         )
 
     def _trials(

@@ -335,6 +335,27 @@ def test_global_generators_are_seeded_and_restored(run: Callable[..., Any], fail
     assert len(set(seen)) == 1
 
 
+def test_generators_of_accelerators_are_seeded_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If something has initialised them, and never otherwise."""
+    import torch
+
+    calls: list[Any] = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: ["as it was"])
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", calls.append)
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", calls.append)
+    evaluate(IDENTITY, HOST, Settings(max_examples=3, seed=5))
+
+    assert calls[-1] == ["as it was"]
+    assert set(calls[:-1]) == {5}
+    assert len(calls) == 4
+
+    calls.clear()
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    evaluate(IDENTITY, HOST, Settings(max_examples=3))
+    assert calls == []
+
+
 def test_a_replay_finds_the_generators_as_the_search_did() -> None:
     """A witness of a measure that draws replays to the same draws; another seed gives others."""
     seen: list[tuple[float, ...]] = []

@@ -8,12 +8,14 @@ import shlex
 import numpy as np
 import pytest
 import sympy as sp
+from hypothesis import strategies as st
 from specimens import COUNTERFEIT, HONEST, QUICK, SQUARE, Number, Numbers, X, arrays, declare, rows, squares
 from sympy import Eq, Ge, Le
 
-from alignprops import Settings, Verdict
+from alignprops import Settings, Verdict, bounded
 from alignprops.engine import evaluate, replay
 
+FINE = sp.Symbol("f", real=True)
 FILE = """
 import sympy as sp
 from specimens import *
@@ -119,6 +121,24 @@ def test_a_witness_replays_and_the_honest_subject_passes_it() -> None:
         assert replay(theorem, COUNTERFEIT, witness.instance).verdict is Verdict.REFUTED
         assert replay(theorem, HONEST, witness.instance).verdict is Verdict.HELD
         assert isinstance(witness.instance.values, np.ndarray)
+
+
+def test_the_relation_that_is_broken_is_named() -> None:
+    """Of several, the one that balls refute, whatever else is near its limit."""
+
+    def cancelled(subject: object, number: Number) -> dict[sp.Symbol, object]:
+        noisy = (number.x * number.x + 2**40) - 2**40
+        return {X: number.x, SQUARE: bounded(noisy, 2.0**-11), FINE: bounded(number.x * number.x, 2.0**-5)}
+
+    states = {
+        "coarse": Le(SQUARE, X**2),
+        "fine": Le(FINE, X**2 * (1 - sp.Rational(1, 10**9))),
+    }
+    sevenths = st.integers(1, 40).map(lambda k: Number(k / 7))
+    found = evaluate(declare(states, cancelled, on=sevenths), HONEST, QUICK)
+
+    assert found.verdict is Verdict.REFUTED
+    assert found.reason.startswith("'fine' refuted by balls after")
 
 
 def test_an_error_has_a_witness_too() -> None:
