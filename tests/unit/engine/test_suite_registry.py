@@ -108,7 +108,5 @@ def test_a_suite_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch) ->
     broken = InstalledSuite("gone", "gone_package", None, "the package 'gone_package' cannot be found; reinstall")
     monkeypatch.setattr(registry, "installed_suites", lambda: (broken,))
 
-    with pytest.raises(
-        InputError, match=r"the suite 'gone' cannot be used: the package 'gone_package' cannot be"
-    ):
+    with pytest.raises(InputError, match=r"the suite 'gone' cannot be used: the package 'gone_package' cannot be"):
         load_suites()
