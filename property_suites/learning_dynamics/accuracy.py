@@ -156,6 +156,7 @@ certified = nonnegative("certified_loss", r"\min_{a\ge 0} [L(a\bar z) + a^2\lVer
     on=head_problems(step_size="S"),
     rounding=ROUNDING,
     mutants={
+        "one sample stays wrong": {"separable": Le(accuracy, 1 - 1 / samples)},
         "16ηT for 4ηT'": {"comparator": Le(comparator_gain, loss_drop + comparator_size / (16 * eta * t))},
         "without the ‖v‖² term": {"comparator": Le(comparator_gain, loss_drop)},
         "5 % off": {

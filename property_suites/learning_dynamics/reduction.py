@@ -25,6 +25,7 @@ entry = real("entry", "(W_t - W_0)_{vj}")
 reduced_entry = real("reduced_entry", r"\tfrac12 (e_{y_+} - e_{y_-})_v\, u_{t,j}")
 change_norm = nonnegative("change_norm", r"\lVert W_t - W_0\rVert_F")
 row_sum = real("row_sum", r"(W_t - W_0)_{y_+ j} + (W_t - W_0)_{y_- j}")
+update_entry = real("update_entry", "u_{t,j}")
 other_rows = nonnegative("other_rows", r"\max_{v\ne y_\pm,\, j} |(W_t - W_0)_{vj}|")
 update_norm = nonnegative("update_norm", r"\lVert u_t\rVert")
 
@@ -43,6 +44,8 @@ update_norm = nonnegative("update_norm", r"\lVert u_t\rVert")
     effort=0.5,
     exact=False,
     mutants={
+        "both rows move together": {"the sum of the two rows stays": Eq(row_sum, update_entry)},
+        "the others move as well": {"no other row moves": Eq(other_rows, update_norm)},
         "u for u/2": {"every entry of the head": Eq(entry, 2 * reduced_entry)},
         "rows move alike": {"every entry of the head": Eq(entry, -reduced_entry)},
         "the √2 lost": {"its norm": Eq(change_norm, update_norm)},
@@ -63,6 +66,7 @@ def reduction(train: Train, full: FullHeadProblem) -> Values:
         change_norm: full.change_norm(run),
         update_norm: run.update_norm,
         row_sum: full.row_sum(run),
+        update_entry: run.entries,
         other_rows: full.other_rows_change,
     }
 

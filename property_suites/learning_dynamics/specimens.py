@@ -119,3 +119,10 @@ def along_the_direction(noise: Noise) -> Cloud:
     So many trials that a bound that is off by 5 %, or an exponent, is found out.
     """
     return Cloud(np.array([0.75]), np.array([1.0]), alpha=1.0, scale=1.0, trials=2**17, seed=0, noise=noise)
+
+
+def unlearning(problem: TwoLayerProblem) -> TwoLayerProblem:
+    """The same with a head that opposes what the layer has learned, w = −B_0Δ, and a step too small to turn it."""
+    size = float(problem.difference @ problem.difference)
+    step = 2.0 ** np.floor(np.log2(4 / (problem.beta * size))) if size > 0 else problem.eta
+    return replace(problem, head=-(problem.layer @ problem.difference), eta=float(step))

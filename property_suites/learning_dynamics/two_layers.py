@@ -14,7 +14,7 @@ from alignprops.dynamics.two_layer import TwoLayerProblem
 from alignprops.quantity import nonnegative, real
 from alignprops.strategies.two_layers import two_layer_problems
 from property_suites.learning_dynamics.premises import ROUNDING, im_li
-from property_suites.learning_dynamics.specimens import learned_wrongly, lopsided_classes
+from property_suites.learning_dynamics.specimens import learned_wrongly, lopsided_classes, unlearning
 
 Step = Any
 Values = Mapping[Symbol, Any]
@@ -58,7 +58,11 @@ turning_point = -eta * beta * head_norm**2 * input_distinguishability**2 / 8
     },
     kind="two-layer",
     source=im_li("Section 5"),
-    on=st.one_of(two_layer_problems(balanced=True), two_layer_problems(balanced=False)),
+    on=st.one_of(
+        two_layer_problems(balanced=True),
+        two_layer_problems(balanced=False),
+        two_layer_problems(balanced=True).map(unlearning),
+    ),
     rounding=ROUNDING,
     mutants={
         "balance dropped": {
@@ -132,7 +136,11 @@ def _() -> Any:
     given=BALANCED,
     kind="two-layer",
     source=im_li("Section 5"),
-    on=two_layer_problems(balanced=True),
+    on=st.one_of(
+        two_layer_problems(balanced=True),
+        two_layer_problems(balanced=True),
+        two_layer_problems(balanced=True).map(unlearning),
+    ),
     rounding=ROUNDING,
     mutants={
         "faster, whatever the head": {"ratio": Ge(rate_after, rate_before)},

@@ -19,6 +19,8 @@ Path = tuple[int, ...]
 
 def whole(relation: Relational) -> list[Relational]:
     """The smaller side raised by 5 %; of an identity one side, up and down. Nothing for a mere sign, such as a ≥ 0."""
+    if isinstance(relation, sp.Eq) and relation.rhs == 0:
+        return []
     if isinstance(relation, sp.Eq):
         return [sp.Eq(relation.lhs, relation.rhs * factor) for factor in (LARGER, SMALLER)]
     if 0 in relation.args:

@@ -21,8 +21,10 @@ from property_suites.learning_dynamics.specimens import slight_turn
 THEOREMS = {theorem.id: theorem for theorem in find_theorems()}
 FEW = Settings(mutant_examples=300)
 
-#: Relations that state a sign: there is no constant to get wrong.
+#: Relations that state a sign, or that something vanishes: there is no constant to get wrong.
 SIGNS = {
+    ("learning-dynamics.reduction", "the sum of the two rows stays"),
+    ("learning-dynamics.reduction", "no other row moves"),
     ("learning-dynamics.update-rate.lower-bound", "never overshoots"),
     ("learning-dynamics.priority.horizon", "the order persists"),
     ("learning-dynamics.distinguishability-rises", "rises"),
