@@ -22,10 +22,10 @@ def test_a_time_cap_gives_inconclusive_with_what_was_done() -> None:
     """Half a search is told as such."""
 
     def slow(subject: Any, number: Number) -> Any:
-        time.sleep(0.005)
+        time.sleep(0.05)
         return squares(subject, number)
 
-    found = evaluate(declare(Eq(SQUARE, X**2), slow), HONEST, Settings(max_examples=200, max_seconds=0.05))
+    found = evaluate(declare(Eq(SQUARE, X**2), slow), HONEST, Settings(max_examples=200, max_seconds=1.0))
     done = found.evidence["sampled"]["examples"]
 
     assert found.verdict is Verdict.INCONCLUSIVE
@@ -46,39 +46,41 @@ def test_a_refutation_within_the_time_cap_counts() -> None:
     )
 
     assert found.verdict is Verdict.REFUTED
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30  # the cap is 0.2 s; shrinking alone may take 60 s
 
 
 def test_the_time_to_shrink_is_bounded() -> None:
     """Past it Hypothesis settles on the simplest witness so far, without a flaw in the verdict."""
     big = st.lists(st.integers(0, 10**6), min_size=20, max_size=40).map(lambda row: Numbers(np.array(row) / 8))
 
+    calls: list[None] = []
+
     def slow(subject: Any, row: Numbers) -> Any:
-        time.sleep(0.003)
+        calls.append(time.sleep(0.003))
         return {X: float(row.values.sum()), SQUARE: subject(row.values.sum())}
 
-    started = time.monotonic()
     found = evaluate(
         declare(Le(SQUARE, X), slow, on=big, of=Numbers), HOST, Settings(max_examples=5, shrink_seconds=0.1)
     )
 
     assert found.verdict is Verdict.REFUTED
-    assert time.monotonic() - started < 6
+    assert len(calls) < 200  # 0.1 s of shrinking at 3 ms a call, and replays; thousands without the bound
 
 
 def test_errors_are_shrunk_within_the_same_time() -> None:
     """A measure that raises on large inputs does not keep Hypothesis busy for minutes."""
     big = st.lists(st.integers(0, 10**6), min_size=20, max_size=40).map(lambda row: Numbers(np.array(row) / 8))
 
+    calls: list[None] = []
+
     def slow(subject: Any, row: Numbers) -> Any:
-        time.sleep(0.003)
+        calls.append(time.sleep(0.003))
         raise OverflowError("too much")
 
-    started = time.monotonic()
     found = evaluate(declare(Le(SQUARE, X), slow, on=big, of=Numbers), HOST, Settings(shrink_seconds=0.1))
 
     assert found.verdict is Verdict.ERROR
-    assert time.monotonic() - started < 6
+    assert len(calls) < 200  # 0.1 s of shrinking at 3 ms a call, and replays; thousands without the bound
 
 
 def test_a_subject_that_changes_its_mind_is_an_error() -> None:
