@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -184,6 +184,8 @@ def _read(
     values = {
         symbol: as_rounded(value, operations) for symbol, value in measured.items() if not isinstance(value, Outcomes)
     }
+    for symbol in theorem.symbols & set(values):
+        _require_assumptions(theorem, symbol, values[symbol])
     general = {name: _premise(relation, values) for name, relation in given.items()}
     premises, stated, sides = dict(general), {}, []
     for name, relation in states.items():
@@ -194,6 +196,25 @@ def _read(
         if all(symbol in values for symbol in symbols_of(relation)):
             sides.append(_sides(name, relation, values, where))
     return Reading({name: bool(premise.holds.any()) for name, premise in premises.items()}, stated, tuple(sides))
+
+
+def _require_assumptions(theorem: Theorem, symbol: sp.Symbol, measured: Rounded) -> None:
+    """Hold a value to what its symbol is declared to be: sympy has simplified the statement on the strength of it."""
+    for word, sign in _signs(symbol):
+        reach = sign * measured.value + measured.error  # as far as rounding may take it (NaN is judged elsewhere)
+        if np.any(reach <= 0 if word in ("positive", "negative") else reach < 0):
+            raise TheoremError(
+                f"{theorem.id}: {symbol} is declared {word}, and measured as {np.min(sign * measured.value) * sign:g}"
+            )
+    if symbol.is_integer and np.any(np.abs(measured.value - np.round(measured.value)) > measured.error):
+        raise TheoremError(f"{theorem.id}: {symbol} is declared an integer, and measured as {measured.value}")
+
+
+@lru_cache(maxsize=4096)
+def _signs(symbol: sp.Symbol) -> tuple[tuple[str, int], ...]:
+    """The strongest thing that the symbol's assumptions say of its sign, and that sign."""
+    words = (("positive", 1), ("negative", -1), ("nonnegative", 1), ("nonpositive", -1))
+    return tuple(pair for pair in words if getattr(symbol, f"is_{pair[0]}"))[:1]
 
 
 class _Premise(NamedTuple):

@@ -100,6 +100,32 @@ def test_empty_arrays_say_nothing() -> None:
     assert found.slack() == math.inf
 
 
+@pytest.mark.parametrize(
+    ("assumption", "value", "told"),
+    [
+        ("nonnegative", -0.5, "is declared nonnegative, and measured as -0.5"),
+        ("positive", 0, "is declared positive, and measured as 0"),
+        ("negative", 2.0, "is declared negative, and measured as 2"),
+        ("nonpositive", np.array([-1.0, 3.0]), "is declared nonpositive, and measured as 3"),
+        ("integer", 1.5, "is declared an integer, and measured as 1.5"),
+        ("nonnegative", 0.0, None),
+        ("nonnegative", bounded(-1e-17, 1e-16), None),
+        ("positive", bounded(0.0, 1e-16), None),
+        ("integer", 3.0, None),
+        ("integer", 7, None),
+    ],
+    ids=str,
+)
+def test_a_value_is_what_its_symbol_is_declared_to_be(assumption: str, value: Any, told: str | None) -> None:
+    """sympy simplifies on the strength of it: √(q²) is q only if q is not negative. Rounding is allowed for."""
+    symbol = sp.Symbol("q", real=True, **{assumption: True})
+    theorem = declare(Le(symbol, X + 9), lambda s, n: {X: n.x + 20, symbol: value})
+    found = evaluate(theorem, HOST, QUICK)
+
+    assert found.verdict is (Verdict.ERROR if told else Verdict.HELD)
+    assert told is None or f"q {told}" in found.reason
+
+
 # --- gaps, slack, tightness -------------------------------------------------------------------------------------
 
 
