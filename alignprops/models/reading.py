@@ -220,8 +220,9 @@ class _Reader:
         states = self.taken.states
         if states is None or states.ndim != 2:
             raise ModelError(f"{self.model.name}: the output embedding was not read as (batch, tokens, width)")
-        self._refuse_non_finite(states, positions)
-        return states.double().cpu().numpy()
+        read = states.double().cpu().numpy()
+        self._refuse_non_finite(read, positions)
+        return read
 
     def _forward(self, ids: Tensor, last: Tensor, **options: Any) -> Any:
         device = self.model.device
@@ -230,10 +231,10 @@ class _Reader:
         output = self.model.network(input_ids=ids.to(device), **options)
         return getattr(output, "past_key_values", None)
 
-    def _refuse_non_finite(self, states: Tensor, positions: Sequence[int]) -> None:
-        finite = torch.isfinite(states).all(dim=1)
-        if not bool(finite.all()):
-            bad = positions[int((~finite).nonzero()[0, 0])]
+    def _refuse_non_finite(self, states: np.ndarray[Any, np.dtype[np.float64]], positions: Sequence[int]) -> None:
+        finite = np.isfinite(states).all(axis=1)
+        if not finite.all():
+            bad = positions[int(np.argmin(finite))]
             advice = "; try float32" if self.model.dtype in ("float16", "bfloat16") else ""
             raise ModelError(
                 f"{self.model.name}: the hidden state of {self.where(bad)} holds NaN or inf "
