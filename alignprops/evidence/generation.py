@@ -72,14 +72,15 @@ def drive(
     Raises:
         GenerationFailed: the strategy raised, or `example` raised on an instance and then did not.
     """
-    raised: list[Exception] = []
+    last: Exception | None = None  # no more than one: an exception keeps its instance alive
 
     def run(instance: Any) -> None:
+        nonlocal last
         ready = contiguous(instance)
         try:
             example(ready)
         except Exception as error:
-            raised.append(error)
+            last = error
             raise
 
     test = hypothesis.given(instance=on)(run)
@@ -94,7 +95,7 @@ def drive(
             "one instance came out in two ways: the measure or the subject is not a function of the instance"
         ) from error
     except Exception as error:
-        if any(error is known for known in raised):
+        if error is last:
             raise
         raise GenerationFailed(f"the instances cannot be generated: {type(error).__name__}: {error}") from error
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import sympy as sp
-from specimens import COUNTERFEIT, HONEST, QUICK, SQUARE, X, declare, squares
+from specimens import HONEST, HOST, QUICK, SQUARE, X, declare, squares
 from sympy import Eq, Ge, Le
 
-from alignprops import Certificate, Theorem, Verdict
+from alignprops import Certificate, Subject, Theorem, Verdict
 from alignprops.engine import evaluate, prove
 
 U, V = sp.symbols("u v", real=True)
@@ -49,10 +49,20 @@ def test_a_refutation_outranks_a_proof() -> None:
     claim = convex()
     claim.proof("s = x²", domain="all real x")(lambda: {SQUARE: X**2})
 
-    assert evaluate(claim, COUNTERFEIT, QUICK).verdict is Verdict.REFUTED or COUNTERFEIT
-    wrong = declare(Le(SQUARE, 10), squares)
-    wrong.proof("below", domain="nowhere", lemma=True)(lambda: Le(0, U**2, evaluate=False))
-    assert evaluate(wrong, HONEST, QUICK).verdict is Verdict.REFUTED
+    wrong = Subject("wrong", "specimen", lambda: lambda x: x * x - 1, exact=True)
+
+    assert prove(claim).verdict is Verdict.PROVED
+    assert evaluate(claim, wrong, QUICK).verdict is Verdict.REFUTED
+
+
+def test_a_proof_is_of_the_statement_not_of_somebodys_code() -> None:
+    """On the honest reference the theorem is proved; a host's subject is attacked, and held."""
+    claim = convex()
+    claim.proof("s = x²", domain="all real x")(lambda: {SQUARE: X**2})
+    found = evaluate(claim, HOST, QUICK)
+
+    assert found.verdict is Verdict.HELD
+    assert found.evidence["symbolic"]["statement"] == ["s = x²"]
 
 
 @pytest.mark.parametrize("literal", [True, sp.true, None, [], [True]], ids=repr)
