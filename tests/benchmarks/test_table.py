@@ -107,12 +107,24 @@ def test_hidden_states_refuse_a_slow_baseline(monkeypatch: pytest.MonkeyPatch) -
     assert all(re.fullmatch(r"\d\.\d\d × a plain loop", found.refused) for found in rows)
 
 
-def test_plugin_runs_alternate() -> None:
+def test_plugin_runs_alternate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test of the host passes in each run, with the plugin and without."""
+    monkeypatch.setattr(plugin, "NOISE_MS", 1e6)
+
     (found,) = plugin.measure(plugin.REDUCED)
 
     assert (len(found.ours), len(found.theirs), found.refused) == (2, 2, "")
     assert found.value == pytest.approx(1e3 * (min(found.ours) - min(found.theirs)))
+
+
+def test_plugin_refuses_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A baseline slower than the run with the plugin is noise, not a gain."""
+    told = {"ours": True, "passed": 2, "cpu": 0.20}, {"ours": False, "passed": 2, "cpu": 0.25}
+    monkeypatch.setattr(plugin, "_run", lambda _, *without: told[bool(without)])
+
+    (found,) = plugin.measure(plugin.REDUCED)
+
+    assert found.refused == "50.0 ms slower without the plugin; the machine is too busy"
 
 
 def test_engine_checks_the_same_inputs() -> None:
