@@ -110,7 +110,7 @@ def run(tree: Path, selection: str) -> Outcome:
     program = "import sys; from alignprops.cli import main; sys.exit(main())"
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(  # noqa: S603  # this very interpreter
+        done = subprocess.run(
             [sys.executable, "-c", program, "run", selection, "--profile=dev", f"--report-dir={folder}/report"],
             cwd=folder,
             env=_environment(tree),
@@ -159,7 +159,7 @@ def copied(folder: str) -> Path:
     for package in PACKAGES:
         shutil.copytree(ROOT / package, tree / package, ignore=shutil.ignore_patterns("__pycache__"))
     where = "import alignprops, property_suites as p; print(alignprops.__file__, p.__file__)"
-    told = subprocess.run(  # noqa: S603  # this very interpreter
+    told = subprocess.run(
         [sys.executable, "-c", where], cwd=folder, env=_environment(tree), capture_output=True, text=True, check=True
     )
     if told.stdout.count(str(tree.resolve())) + told.stdout.count(folder) < len(PACKAGES):
