@@ -164,12 +164,29 @@ def _table(measured: Measurement, *, wide: bool) -> Table:
     widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
     table = Table(box=None, padding=(0, 1), pad_edge=False)
     room = Console().width - sum(widths) - 2 * len(widths)  # names give way, numbers do not
-    table.add_column("behaviour", overflow="ellipsis", no_wrap=True, max_width=max(room, SHORTEST_NAME))
+    told = _shortened([name for name, _ in rows], max(room, SHORTEST_NAME))
+    table.add_column("behaviour", overflow="fold")
     for heading, width in zip(headings, widths, strict=True):
         table.add_column(heading, justify="right", no_wrap=True, min_width=width)
     for (name, _), line in zip(rows, cells, strict=True):
-        table.add_row(Text(name), *line)
+        table.add_row(Text(told[name]), *line)
     return table
+
+
+def _shortened(names: list[str], width: int) -> dict[str, str]:
+    """Names cut at the end, and those that would look alike in the middle; whole where no cut tells them apart."""
+    told = {name: _cut(name, width, 0) for name in names}
+    for alike in [[name for name in names if told[name] == cut] for cut in set(told.values())]:
+        for tail in range(1, width):
+            if len({told[name] for name in alike}) == len(alike):
+                break
+            told |= {name: _cut(name, width, tail) for name in alike}
+    return told if len(set(told.values())) == len(names) else {name: name for name in names}
+
+
+def _cut(name: str, width: int, tail: int) -> str:
+    """At most `width` characters of a name, the last `tail` of them from its end."""
+    return name if len(name) <= width else f"{name[: width - 1 - tail]}…{name[len(name) - tail :]}"
 
 
 def _certificate(certificate: dict[str, Any]) -> str:

@@ -51,6 +51,23 @@ def test_table_is_sorted_and_explained(saved: str, capsys: pytest.CaptureFixture
     assert max(map(len, lines)) <= 80
 
 
+def test_long_names_stay_apart_in_a_narrow_table() -> None:
+    """They are cut where they do not differ; short ones are left alone, and whole ones where no cut helps."""
+    long = ["desire-to-persuade-people-to-be-less-harmful", "desire-to-persuade-people-to-be-more-honest"]
+    long += ["interest-in-literature", "openness"]
+    alike = ["a" * 30 + "x" + "a" * 30, "a" * 30 + "y" + "a" * 30]
+
+    told = command._shortened(long, 16)
+
+    assert told == {
+        long[0]: "desire-to-pers…l",
+        long[1]: "desire-to-pers…t",
+        long[2]: "interest-in-lit…",
+        "openness": "openness",
+    }
+    assert command._shortened(alike, 16) == {name: name for name in alike}
+
+
 def test_what_is_special_of_a_model_is_noted(
     save_model: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
