@@ -113,11 +113,7 @@ class TheoremItem(pytest.Item):
     def runtest(self) -> None:
         self.result = self.evaluate()
         verdict = Verdict(self.result["verdict"])
-        self.user_properties += [
-            ("alignprops_theorem", self.theorem.id),
-            ("alignprops_subject", self.name),
-            ("alignprops_verdict", verdict.value),
-        ]
+        self.user_properties += _properties(self.theorem.id, self.name, verdict)
         strict = configuration_of(self.config).strict
         if verdict.fails or (verdict is Verdict.INCONCLUSIVE and strict):
             raise ClaimFailed(f"{self.theorem.id}: {verdict.value}")
@@ -182,11 +178,7 @@ class ClaimItem(TheoremItem):
         except InputError as error:  # a model that is read only now and cannot be: nor can any other of its claims
             self.session.shouldstop = f"error: {error}"
             return Result(self.theorem.id, self.subject.id, Verdict.ERROR, str(error)).to_json()
-        told = found.to_json()
-        folder = _witness_folder(self.config)
-        for role, witness in (found.witness or {}).items():
-            told["witness"][role]["file"] = str(witness.save(folder)) if folder else None
-        return told
+        return _with_stored_witnesses(found, self.config)
 
     def replay(self) -> str:
         """With the stored witness, if the theorem can be found by its id; else the same inputs again."""
@@ -195,6 +187,15 @@ class ClaimItem(TheoremItem):
         if file is None or installed_suite(self.theorem.module) is None:
             return super().replay()
         return f"alignprops replay {shlex.quote(os.path.relpath(file))}"
+
+
+def _with_stored_witnesses(found: Result, config: pytest.Config) -> dict[str, Any]:
+    """A result as in report.json, its witnesses stored and named by their files."""
+    told = found.to_json()
+    folder = _witness_folder(config)
+    for role, witness in (found.witness or {}).items():
+        told["witness"][role]["file"] = str(witness.save(folder)) if folder else None
+    return told
 
 
 def _witness_folder(config: pytest.Config) -> Path | None:
@@ -246,6 +247,41 @@ class ResultsOnReports:
                 path, line, _ = item.reportinfo()
                 report.longrepr = (str(path), line + 1, f"Skipped: {result['reason']}")
         return report
+
+
+class HostClaims:
+    """Puts what a host's test found of a claim on its report: a row like that of any other claim."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        claim = claim_of(item)
+        found = None if claim is None or call.when != "call" else claim.result
+        if found is not None:
+            item.user_properties += _properties(found.theorem, found.subject, found.verdict)
+        report = yield
+        if claim is not None and found is not None:
+            told = _with_stored_witnesses(found, item.config)
+            report.alignprops = {"item": "claim", "theorem": describe(claim.theorem), "result": told}  # type: ignore[attr-defined]
+        return report
+
+
+def claim_of(item: pytest.Item) -> Any:
+    """The claim that a host's test is parametrized with, if there is one."""
+    from alignprops.claims import Claim
+
+    values = getattr(getattr(item, "callspec", None), "params", {}).values()
+    return next((value for value in values if isinstance(value, Claim)), None)
+
+
+def _properties(theorem: str, subject: str, verdict: Verdict) -> list[tuple[str, str]]:
+    """What JUnit is told of a claim."""
+    return [
+        ("alignprops_theorem", theorem),
+        ("alignprops_subject", subject),
+        ("alignprops_verdict", verdict.value),
+    ]
 
 
 def _broken_off(item: TheoremItem, call: pytest.CallInfo[None]) -> dict[str, Any]:

@@ -32,16 +32,18 @@ class ClaimFailed(AssertionError):
 class Claim(str):
     """One theorem against one subject; as text its id `theorem::subject`, so that test ids are strings."""
 
-    __slots__ = ("subject", "theorem")
+    __slots__ = ("result", "subject", "theorem")
 
     theorem: Theorem
     subject: Subject
+    result: Result | None
+    """What `check` found; the plugin puts it into the report."""
 
     @classmethod
     def of(cls, theorem: Theorem, subject: Subject) -> Claim:
         """The claim that `theorem` holds of `subject`."""
         made = cls(f"{theorem.id}::{subject.id}")
-        made.theorem, made.subject = theorem, subject
+        made.theorem, made.subject, made.result = theorem, subject, None
         return made
 
     def evaluate(self, settings: Settings | None = None) -> Result:
@@ -56,7 +58,7 @@ class Claim(str):
         """
         __tracebackhide__ = True
         chosen = settings or ambient.current().settings
-        result = self.evaluate(chosen)
+        self.result = result = self.evaluate(chosen)
         if result.verdict.fails or (chosen.strict and result.verdict is Verdict.INCONCLUSIVE):
             replay = (
                 f"pytest -k '{self}' --alignprops-seed={chosen.seed} --alignprops-max-examples={chosen.max_examples}"

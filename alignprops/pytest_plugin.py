@@ -154,7 +154,12 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: Any) 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the theorems that `--alignprops-theorems` does not match."""
+    """Deselect the theorems that `--alignprops-theorems` does not match, and see to the claims of a host's tests."""
+    if "alignprops.claims" in sys.modules:
+        from alignprops.claim_items import HostClaims, claim_of
+
+        if any(claim_of(item) is not None for item in items):
+            config.pluginmanager.register(HostClaims(), "alignprops-host-claims")
     claim_items = sys.modules.get("alignprops.claim_items")
     if claim_items is None:
         return

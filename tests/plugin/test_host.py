@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 import torch  # noqa: F401  # inner runs share this process, and torch must not be imported twice
 
 from alignprops.registry import find_theorems
+from alignprops.report.json_report import json_schema
 from alignprops.subjects import kind_named
 
 TRAINERS = '''
@@ -135,6 +138,28 @@ def test_the_printed_command_gives_the_witness_again(host: pytest.Pytester) -> N
 
     again.assert_outcomes(failed=1, deselected=1)
     again.stdout.fnmatch_lines([witness])
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
+def test_the_claims_of_a_host_are_rows_of_the_report(host: pytest.Pytester, workers: list[str]) -> None:
+    """As those of collected theorems: on the terminal, in report.json and in JUnit; the witness is stored."""
+    write(host, "right", "wrong", theorems=THEOREMS[0])
+    run = host.runpytest_subprocess if workers else host.runpytest
+
+    result = run("--alignprops-report-dir=told", "--junitxml=junit.xml", *workers)
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["1 theorem, 2 claims: 1 refuted, 1 held"])
+    report = json.loads((host.path / "told" / "report.json").read_text())
+    jsonschema.validate(report, json_schema(), cls=jsonschema.Draft202012Validator)
+    claims = {claim["subject"]: claim for claim in report["claims"]}
+    assert {name: claim["verdict"] for name, claim in claims.items()} == {
+        "mypkg.heads:right": "held",
+        "mypkg.heads:wrong": "refuted",
+    }
+    assert claims["mypkg.heads:right"]["evidence"]["sampled"]["effective"] > 0
+    assert Path(claims["mypkg.heads:wrong"]["witness"]["simplest"]["file"]).is_file()
+    assert '<property name="alignprops_verdict" value="refuted"' in (host.path / "junit.xml").read_text()
 
 
 def test_settings_of_the_ini_file_reach_the_hosts_test(host: pytest.Pytester) -> None:
