@@ -45,7 +45,7 @@ def _with_gradient(change: Callable[[Any, PolicyProblem], Any]) -> Build:
     return build
 
 
-def _first_half_frozen(gradient: Any, problem: PolicyProblem) -> Any:
+def _first_half_frozen(gradient: Any, _: PolicyProblem) -> Any:
     kept = gradient.clone()
     kept[: len(kept) // 2] = 0
     return kept
