@@ -105,6 +105,11 @@ class _Floats:
         return Rounded(value, error + FUNCTION_ULPS * EPS * np.abs(value) + SMALLEST)
 
     @staticmethod
+    def step(a: Rounded) -> Rounded:
+        """Heaviside's function, ½ at 0."""
+        return Rounded((1 + np.sign(a.value)) / 2, np.where(np.abs(a.value) > a.error, 0.0, 1.0))
+
+    @staticmethod
     def largest(terms: list[Rounded]) -> Rounded:
         value = reduce(np.maximum, [term.value for term in terms])
         return Rounded(value, reduce(np.maximum, [term.error for term in terms]))
@@ -176,6 +181,10 @@ class _Balls:
         return function(a)
 
     @staticmethod
+    def step(a: Any) -> Any:
+        return _each(lambda ball: (1 + ball.sgn()) / 2, a)
+
+    @staticmethod
     def largest(terms: list[Any]) -> Any:
         return reduce(np.frompyfunc(lambda a, b: a.max(b), 2, 1), terms)
 
@@ -234,6 +243,8 @@ def _operation(expr: sp.Expr, children: list[Evaluator], world: Any) -> Evaluato
         return lambda values: reduce(world.multiply, [child(values) for child in children])
     if isinstance(expr, sp.Max):
         return lambda values: world.largest([child(values) for child in children])
+    if isinstance(expr, sp.Heaviside):
+        return lambda values: world.step(children[0](values))
     if isinstance(expr, sp.log):
         return lambda values: world.logarithm(children[0](values))
     function, steepest = _smooth_function(expr)
@@ -281,6 +292,11 @@ def _smooth_function(expr: sp.Expr) -> tuple[Callable[[Any], Any], Steepest]:
 def _compiled(expr: sp.Expr, world: type) -> Evaluator:
     with np.errstate(all="ignore"):  # a constant may be nonsense as well
         return _walk(expr, world)
+
+
+def in_world(expr: sp.Expr, world: type) -> Evaluator:
+    """`expr` as a function of its symbols' values, in a world of the caller's own (its class serves as the key)."""
+    return _compiled(expr, world)
 
 
 @lru_cache(maxsize=4096)
