@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, jacrev, jvp
 from torch.nn.functional import logsigmoid
 
+from alignprops.dynamics.first_step import FirstStep
 from alignprops.dynamics.last_layer import train
 from alignprops.dynamics.linearised import NETWORK_ROUNDINGS, LinearisedRun
 from alignprops.dynamics.policy_problem import Kind, PolicyProblem
@@ -110,6 +111,9 @@ _POLICIES: dict[Kind, Callable[[int, int], nn.Module]] = {
 class Policy:
     """A policy at its reference parameters, and everything that LD-15 says about the first order there."""
 
+    #: Roundings on the longest path through the network and back.
+    roundings: int = NETWORK_ROUNDINGS
+
     def __init__(self, problem: PolicyProblem) -> None:
         self.problem = problem
         length = problem.prompts.shape[1] + problem.chosen.shape[1]
@@ -149,6 +153,10 @@ class Policy:
         of_chosen, of_rejected = (self.log_probabilities(theta, part) for part in self._sequences)
         return of_chosen - of_rejected
 
+    def log_probability_sizes(self, theta: Tensor) -> Tensor:
+        """The mean of |log π_θ(chosen)| + |log π_θ(rejected)|: the sizes whose rounding a margin inherits."""
+        return sum((self.log_probabilities(theta, part).abs().mean() for part in self._sequences), torch.zeros(()))
+
     @cached_property
     def _reference_preference(self) -> Tensor:
         return self._preference(self.reference).detach()
@@ -168,7 +176,7 @@ class Policy:
     def features(self) -> NDArray[np.float64]:
         """φ_i = ∇h_i(θ_ref), (n, p), by reverse mode."""
         jacobian: Tensor = jacrev(self.log_ratio_differences)(self.reference)
-        return jacobian.detach().numpy()
+        return jacobian.detach().cpu().numpy()
 
     @cached_property
     def first_order(self) -> tuple[NDArray[np.float64], float]:
@@ -178,7 +186,7 @@ class Policy:
             warnings.filterwarnings("ignore", message=".*torch.jit.script", category=DeprecationWarning)
             heights = jvp(self.log_ratio_differences, (self.reference,), (-self.gradient,))[1]
             loss = jvp(self.loss, (self.reference,), (-self.gradient,))[1]
-        return heights.detach().numpy(), float(loss)
+        return heights.detach().cpu().numpy(), float(loss)
 
     # --- measured: the same quantities with bounds on their rounding --------------------------------------------------
 
@@ -186,29 +194,33 @@ class Policy:
     def gradient_size(self) -> Any:
         """‖G‖."""
         size = float(self.gradient.norm())
-        return bounded(size, NETWORK_ROUNDINGS * EPS * self._spread)
+        return bounded(size, self.roundings * EPS * self._spread)
 
     @cached_property
     def ratio_slopes(self) -> Any:
         """dh_j/dη at η = 0, (n,), by forward mode."""
-        return bounded(self.first_order[0], NETWORK_ROUNDINGS * EPS * self._feature_sizes * self._spread)
+        return bounded(self.first_order[0], self.roundings * EPS * self._feature_sizes * self._spread)
 
     @cached_property
     def ratios_along_gradient(self) -> Any:
         """⟨∇h_j, G⟩, (n,), by reverse mode."""
-        values = self.features @ self.gradient.numpy()
-        return bounded(values, NETWORK_ROUNDINGS * EPS * self._feature_sizes * self._spread)
+        return bounded(self._along, self.roundings * EPS * self._feature_sizes * self._spread)
+
+    @property
+    def _along(self) -> NDArray[np.float64]:
+        values: NDArray[np.float64] = self.features @ self.gradient.cpu().numpy()
+        return values
 
     @cached_property
     def mean_margin_slope(self) -> Any:
         """mean_j β dh_j/dη at η = 0, by forward mode."""
         value = self.problem.beta * float(self.first_order[0].mean())
-        return bounded(value, 2 * NETWORK_ROUNDINGS * EPS * self._spread**2)
+        return bounded(value, 2 * self.roundings * EPS * self._spread**2)
 
     @cached_property
     def loss_slope(self) -> Any:
         """dL/dη at η = 0, by forward mode."""
-        return bounded(self.first_order[1], NETWORK_ROUNDINGS * EPS * self._spread**2)
+        return bounded(self.first_order[1], self.roundings * EPS * self._spread**2)
 
     @cached_property
     def _feature_sizes(self) -> NDArray[np.float64]:
@@ -220,11 +232,10 @@ class Policy:
         """(β/2)·mean‖φ_j‖, the size of the terms that G is a sum of."""
         return self.problem.beta / 2 * float(self._feature_sizes.mean())
 
-    def after_step(self, eta: float) -> tuple[NDArray[np.float64], float]:
-        """h_i (n,) and L after one SGD step of size η from θ_ref."""
-        theta = self.reference - eta * self.gradient
-        with torch.no_grad():
-            return self.log_ratio_differences(theta).numpy(), float(self.loss(theta))
+    @cached_property
+    def first_step(self) -> FirstStep:
+        """One SGD step from θ_ref, followed along its way."""
+        return FirstStep(self, self.problem.eta)
 
     # --- the linearised model -----------------------------------------------------------------------------------------
 

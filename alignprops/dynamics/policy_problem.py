@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["table", "network", "transformer"]
+#: The small policies; "language-model" is a real one, whose responses are padded with −1.
+Kind = Literal["table", "network", "transformer", "language-model"]
 KINDS: tuple[Kind, ...] = ("table", "network", "transformer")
 
 

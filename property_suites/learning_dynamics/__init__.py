@@ -6,6 +6,6 @@ arXiv:2403.18742).
 The paper claims that the distribution of the preference data sets the rate of the model updates (`update_rate`,
 `loss`), that there are guarantees on the training accuracy (`accuracy`, `fresh_samples`), and that optimisation
 prioritises behaviours with higher preference distinguishability (`priority`). It shows that an aligned model is more
-easily misaligned (`two_layers`). `reduction` is what all of it rests on, `symmetries` follow from it, and `any_model`
-says what remains true of a model whose features move.
+easily misaligned (`two_layers`). `reduction` is what all of it rests on, `symmetries` follow from it; `any_model` and
+`first_step` say what remains true of a model whose features move.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -56,16 +57,30 @@ def test_the_table_of_options_is_that_of_the_code(option: Option) -> None:
 # --- theorems, the host's file and its failure --------------------------------------------------------------------
 
 
-def theorem_rows() -> dict[str, str]:
-    """Id and what it says, as the README's table of theorems has them."""
-    return dict(re.findall(r"^\| `([a-z0-9.-]+)` \| (.+?) \| Im & Li 2024, .+ \|$", README, re.MULTILINE))
+CATALOGUE = (ROOT / "docs" / "catalogue.md").read_text("utf-8")
 
 
-def test_the_table_of_theorems_is_that_of_the_registry() -> None:
+def test_the_catalogue_is_that_of_the_registry() -> None:
     """Every registered theorem with its title, and nothing else."""
-    told = {theorem.id: re.sub(r" \(LD-[0-9a-z, ]+\)", "", theorem.title) for theorem in find_theorems()}
+    listed = dict(re.findall(r"^\| `([a-z0-9.-]+)` \| (.+?) \| .+ \|$", CATALOGUE, re.MULTILINE))
+    told = {theorem.id: re.sub(r" \([A-Z]+-[0-9a-z, –-]+\)", "", theorem.title) for theorem in find_theorems()}
 
-    assert told == {f"learning-dynamics.{name}": title for name, title in theorem_rows().items()}
+    assert told == listed
+
+
+def test_every_family_of_theorems_is_in_the_readme() -> None:
+    """A glob or an id of the README's table for each theorem, and none that matches nothing."""
+    patterns: list[str] = []
+    for prefix, table in re.findall(
+        r"^\| ids begin with `([a-z.-]+)` .*\n\| --- .*\n((?:\|.*\n)+)", README, re.MULTILINE
+    ):
+        patterns += [
+            prefix + name for row in table.splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])
+        ]
+    ids = [theorem.id for theorem in find_theorems()]
+
+    assert [theorem for theorem in ids if not any(fnmatchcase(theorem, pattern) for pattern in patterns)] == []
+    assert [pattern for pattern in patterns if not any(fnmatchcase(theorem, pattern) for theorem in ids)] == []
 
 
 #: The trainer of the README's failure: one row moves where two should.

@@ -40,6 +40,7 @@ STATEMENTS = {
     "distinguishability-rises": "LD-13",
     "misalignment-rate": "LD-14",
     "first-order": "LD-15",
+    "first-step": "LD-15",
     "linearised": "LD-15",
 }
 THEOREMS = {

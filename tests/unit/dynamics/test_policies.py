@@ -6,6 +6,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 
 from alignprops.dynamics.last_layer import train
+from alignprops.dynamics.first_step import FirstStep, _wobble
 from alignprops.dynamics.policies import Policy
 from alignprops.dynamics.policy_problem import KINDS, PolicyProblem
 from alignprops.strategies.policies import policy_problems
@@ -72,9 +73,20 @@ def test_a_small_step_moves_as_the_first_order_says(kind):
     """After an SGD step η the mean margin is 2η‖G‖² and the loss has fallen by η‖G‖², up to η²."""
     policy = Policy(tiny_problem(kind))
     squared = float(policy.gradient @ policy.gradient)
-    errors = []
-    for eta in (2.0**-10, 2.0**-11):
-        heights, loss = policy.after_step(eta)
-        errors.append((0.5 * heights.mean() - 2 * eta * squared, np.log(2) - loss - eta * squared))
+    eta = 2.0**-10
+    step = FirstStep(policy, eta)
+    half, whole = (
+        np.abs([step.margins.value[at] - 2 * s * squared, step.drops.value[at] - s * squared])
+        for at, s in enumerate((eta / 2, eta))
+    )
     # Halving η divides the error by about 4: it is of second order.
-    assert np.abs(np.array(errors[0]) / np.array(errors[1])) == pytest.approx([4, 4], rel=0.05)
+    assert whole / half == pytest.approx([4, 4], rel=0.05)
+    assert whole == pytest.approx(np.abs([step.margin_bend.value, step.drop_bend.value]) * eta**2 / 2, rel=0.05)
+    assert max(step.margin_wobble, step.drop_wobble) < 0.05
+
+
+def test_a_slope_that_does_not_move_has_no_straight_line():
+    """Then the premise of the first step is not met, whatever rounding says."""
+    assert _wobble(np.array([1.0, 1.0, 1.0, 1.0, 1.0])) == np.inf
+    assert _wobble(np.array([1.0, 1.25, 1.5, 1.75, 2.0])) == 0
+    assert _wobble(np.array([1.0, 1.5, 1.5, 1.75, 2.0])) == 1

@@ -1,0 +1,119 @@
+"""The first SGD step of any differentiable policy, followed along its way θ(s) = θ_ref − s·G, 0 ≤ s ≤ η (LD-15).
+
+The mean margin and the fall of the loss are predicted to first order, 2s‖G‖² and s‖G‖². What the prediction leaves
+over is the integral of how far the slopes have moved, so where a slope moves along a straight line up to a quarter,
+the remainder at η and at η/2 is known up to a quarter too, and shrinks quadratically. The slopes are measured at five
+points of the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from alignprops.measured import EPS, bounded
+
+if TYPE_CHECKING:
+    from alignprops.dynamics.policies import Policy
+
+#: Where on the way the slopes are measured, as shares of η.
+POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class FirstStep:
+    """The step of size η that a policy takes along its own gradient G, and the half step."""
+
+    policy: Policy
+    eta: float
+
+    # --- the mean margin ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def margins(self) -> Any:
+        """mean_i βh_i after the half and the whole step, (2,)."""
+        return bounded(self._at(self._mean_margin), self._margin_noise)
+
+    @cached_property
+    def margin_bend(self) -> Any:
+        """How fast the slope of the mean margin moves: (f'(η) − f'(0))/η."""
+        return self._bend(self._margin_slopes)
+
+    @cached_property
+    def margin_wobble(self) -> float:
+        """How far that slope is off a straight line, as a share of how far it has moved; inf if it does not move."""
+        return _wobble(self._margin_slopes)
+
+    # --- the loss -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def drops(self) -> Any:
+        """L(θ_ref) − L after the half and the whole step, (2,)."""
+        start = float(self.policy.loss(self.policy.reference))
+        return bounded(start - self._at(self.policy.loss), self._margin_noise + 4 * EPS * abs(start))
+
+    @cached_property
+    def drop_bend(self) -> Any:
+        """How fast the slope of the fall of the loss moves: (f'(η) − f'(0))/η."""
+        return self._bend(self._drop_slopes)
+
+    @cached_property
+    def drop_wobble(self) -> float:
+        """As `margin_wobble`, of the loss."""
+        return _wobble(self._drop_slopes)
+
+    # --- how it is measured -------------------------------------------------------------------------------------------
+
+    def _at(self, quantity: Callable[[Tensor], Tensor]) -> NDArray[np.float64]:
+        policy = self.policy
+        with torch.no_grad():
+            found = [float(quantity(policy.reference - s * policy.gradient)) for s in (self.eta / 2, self.eta)]
+        return np.array(found)
+
+    def _mean_margin(self, theta: Tensor) -> Tensor:
+        return self.policy.problem.beta * self.policy.log_ratio_differences(theta).mean()
+
+    @cached_property
+    def _margin_slopes(self) -> NDArray[np.float64]:
+        """d(mean margin)/ds = −⟨∇(mean margin), G⟩ at `POINTS`."""
+        return self._slopes(self._mean_margin, -1)
+
+    @cached_property
+    def _drop_slopes(self) -> NDArray[np.float64]:
+        """d(fall of the loss)/ds = ⟨∇L, G⟩ at `POINTS`."""
+        return self._slopes(self.policy.loss, 1)
+
+    def _slopes(self, quantity: Callable[[Tensor], Tensor], sign: int) -> NDArray[np.float64]:
+        policy, found = self.policy, []
+        for share in POINTS:
+            theta = (policy.reference - share * self.eta * policy.gradient).detach().requires_grad_(True)
+            (gradient,) = torch.autograd.grad(quantity(theta), theta)
+            found.append(sign * float(gradient @ policy.gradient))
+        return np.array(found)
+
+    def _bend(self, slopes: NDArray[np.float64]) -> Any:
+        noise = 2 * self.policy.roundings * EPS * float(np.abs(slopes).max())
+        return bounded((slopes[-1] - slopes[0]) / self.eta, noise / self.eta)
+
+    @cached_property
+    def _margin_noise(self) -> float:
+        """Rounding of a mean margin: of the log-probabilities that it is the difference of."""
+        policy = self.policy
+        with torch.no_grad():
+            moduli = policy.log_probability_sizes(policy.reference)
+        return policy.roundings * EPS * policy.problem.beta * float(moduli)
+
+
+def _wobble(slopes: NDArray[np.float64]) -> float:
+    shares = np.array(POINTS[1:])
+    moved = slopes[1:] - slopes[0]
+    if moved[-1] == 0:
+        return float("inf")
+    return float(np.abs(moved / (moved[-1] * shares) - 1).max())
