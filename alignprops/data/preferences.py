@@ -16,7 +16,24 @@ from typing import Literal
 POSITIVE_ANSWER = " Yes"
 NEGATIVE_ANSWER = " No"
 
-Format = Literal["persona", "pairs", "generated"]
+Format = Literal["persona", "pairs", "conversations", "transcripts", "generated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The messages before the response, and the two messages that may follow; a chat template writes them as text."""
+
+    prompt: tuple[Message, ...]
+    chosen: Message
+    rejected: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +45,8 @@ class Statement:
     rejected: str
     line: int
     """The line of the source it was read from, counted from 1."""
+    conversation: Conversation | None = None
+    """What was read, if it was a conversation; the texts above are then a plain rendering, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +83,18 @@ class PreferenceSet:
 
     behaviours: tuple[Behaviour, ...]
     format: Format
-    """`persona` and `generated` answer in one token; in `pairs` the first token of a response counts."""
+    """`persona` and `generated` answer in one token; the responses of the others are of any length."""
 
     def __len__(self) -> int:
         return sum(len(behaviour) for behaviour in self.behaviours)
 
     def __iter__(self) -> Iterator[Behaviour]:
         return iter(self.behaviours)
+
+    @property
+    def one_token(self) -> bool:
+        """Whether every response is the answer " Yes" or " No"."""
+        return self.format in ("persona", "generated")
 
     @property
     def names(self) -> tuple[str, ...]:

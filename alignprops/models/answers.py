@@ -30,6 +30,8 @@ class Answers:
     negative_text: str
     policy: str
     """What was done with special tokens."""
+    before: tuple[int, ...]
+    """The special tokens that every prompt begins with."""
     prompts: tuple[tuple[list[int], ...], ...]
     """Token ids of each prompt, by behaviour; special tokens included."""
     signs: tuple[np.ndarray[Any, np.dtype[np.int64]], ...]
@@ -45,7 +47,7 @@ def resolve_answers(model: LanguageModel, preferences: PreferenceSet) -> Answers
     """
     probe = next((s.prompt for b in preferences for s in b.statements if s.prompt), "a")
     special = special_tokens(model.tokenizer, probe, model_name=model.name)
-    one_token = preferences.format != "pairs"
+    one_token = preferences.one_token
     inputs = len(model.network.get_input_embeddings().weight)
     outputs = len(output_embedding(model).weight)
     with silence():  # tokenizers warn about lengths that are checked here
@@ -68,6 +70,7 @@ def resolve_answers(model: LanguageModel, preferences: PreferenceSet) -> Answers
         positive_text=token_text(model.tokenizer, positive),
         negative_text=token_text(model.tokenizer, negative),
         policy=special.policy,
+        before=special.before,
         prompts=tuple(tuple(prompts) for prompts, _ in read),
         signs=tuple(signs),
     )
@@ -98,7 +101,7 @@ def _refuse_many(
                     for group in (first, set(pair))
                 )
                 message = f"the responses begin with {other}, those before with {known}; one pair is needed"
-                if preferences.format == "pairs":
+                if not preferences.one_token:
                     raise DataError(f"{behaviour.where(statement)}: {message}")
                 raise ModelError(f"{model.name}: after the prompt of {behaviour.where(statement)} {message}")
             first.update(pair)

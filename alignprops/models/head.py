@@ -58,7 +58,7 @@ def read_head(model: LanguageModel) -> Head:
     module = output_embedding(model)
     if not bool(torch.isfinite(module.weight).all()):
         raise ModelError(f"{model.name}: the output embedding holds NaN or inf in {model.dtype}; try float32")
-    scale = _fitted_scale(model, module)
+    scale, _ = linear_form(model, module)
     embedding = model.network.get_input_embeddings()
     tied = embedding is not None and embedding.weight.data_ptr() == module.weight.data_ptr()
     weight = module.weight.detach()
@@ -71,8 +71,12 @@ def read_head(model: LanguageModel) -> Head:
     )
 
 
-def _fitted_scale(model: LanguageModel, module: Any) -> float:
-    """The c of `logits = c * W x + e * b`, by least squares over probes; refused if a remainder is left."""
+def linear_form(model: LanguageModel, module: Any) -> tuple[float, float]:
+    """c and e of `logits = c * W x + e * b`, by least squares over probes; e is 1 where the bias is 0 or missing.
+
+    Raises:
+        ModelError: a remainder is left, so that the logits are not of this form.
+    """
     probes, logits = _probe(model, module)
     weight = module.weight.detach().double()
     if logits.shape[-1] != weight.shape[0]:
@@ -97,7 +101,9 @@ def _fitted_scale(model: LanguageModel, module: Any) -> float:
             f"(soft-capping, as in Gemma-2?): best fit {fitted[0]:.4g} W x is off by {remainder:.2g}, "
             f"rounding explains {allowed:.2g}; the method does not apply"
         )
-    return _shortest(float(fitted[0]), within=min(4 * eps, 5e-4))
+    within = min(4 * eps, 5e-4)
+    bias_scale = float(fitted[1]) if bias is not None and bool(bias.any()) else 1.0
+    return _shortest(float(fitted[0]), within=within), _shortest(bias_scale, within=within)
 
 
 def _shortest(value: float, *, within: float) -> float:
