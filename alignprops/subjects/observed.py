@@ -40,7 +40,8 @@ class ObservedHead:
         load: gives the features; called when a claim is first evaluated, so that a collection reads no model.
         beta: DPO's β.
         steps: steps of the run.
-        rate: η as a share of the limit 2/(β²λ) of premise (S).
+        rate: η as a share of the limit 2/(β²λ) of premise (S) of each run's own samples.
+        eta: η of every run, if it is to be the same.
     """
 
     model: str
@@ -49,12 +50,13 @@ class ObservedHead:
     beta: float = BETA
     steps: int = STEPS
     rate: float = 0.5
+    eta: float | None = None
 
     @classmethod
-    def of(cls, features: PreferenceFeatures, *, beta: float, steps: int) -> ObservedHead:
+    def of(cls, features: PreferenceFeatures, *, beta: float, steps: int, eta: float | None = None) -> ObservedHead:
         """The runs on features that are there already."""
         names = tuple(behaviour.name for behaviour in features.behaviours)
-        return cls(features.model, names, lambda: features, beta, steps)
+        return cls(features.model, names, lambda: features, beta, steps, eta=eta)
 
     @cached_property
     def features(self) -> PreferenceFeatures:
@@ -95,7 +97,7 @@ class ObservedHead:
         signs = np.concatenate([part.signs for part in parts])
         labels = np.repeat(np.arange(len(parts)), [len(part.signs) for part in parts])
         probe = HeadProblem.of(features, signs, eta=1.0, beta=self.beta, steps=self.steps, behaviours=labels)
-        eta = self.rate * 2 / (self.beta**2 * float(probe.curvature.value))
+        eta = self.eta or self.rate * 2 / (self.beta**2 * float(probe.curvature.value))
         return HeadProblem.of(features, signs, eta=eta, beta=self.beta, steps=self.steps, behaviours=labels)
 
     # --- what a theorem is observed on ----------------------------------------------------------------------------
