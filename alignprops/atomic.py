@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from alignprops._errors import InputError
@@ -15,15 +16,28 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         InputError: the file cannot be written there.
     """
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    write_with(path, write)
+
+
+def write_with(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` write a temporary file in the same folder, sync it, and put it in the place of `path`.
+
+    Raises:
+        InputError: the file cannot be written there.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
         raise _refusal(path, error) from error
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
+        os.close(descriptor)
+        write(Path(temporary))
+        with Path(temporary).open("rb") as file:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())  # a temporary file is for its owner only
         Path(temporary).replace(path)
