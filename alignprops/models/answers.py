@@ -14,6 +14,7 @@ import numpy as np
 
 from alignprops._errors import DataError, InputError, ModelError
 from alignprops.data.preferences import POSITIVE_ANSWER, Behaviour, PreferenceSet, Statement
+from alignprops.models.chat import as_text
 from alignprops.models.head import output_embedding
 from alignprops.models.loading import LanguageModel
 from alignprops.models.silence import silence
@@ -45,6 +46,7 @@ def resolve_answers(model: LanguageModel, preferences: PreferenceSet) -> Answers
         ModelError: the tokenizer or the model does not fit one-token answers.
         DataError: responses that begin alike, more than two first tokens, or a prompt that is too long.
     """
+    preferences = as_text(model, preferences)
     probe = next((s.prompt for b in preferences for s in b.statements if s.prompt), "a")
     special = special_tokens(model.tokenizer, probe, model_name=model.name)
     one_token = preferences.one_token

@@ -31,13 +31,22 @@ class Kind:
     adapt: Callable[[Any], Any] = lambda thing: thing
 
 
+#: Kinds that a real model is observed as: its unembedding, trained.
+OBSERVED_KINDS = ("last-layer", "convex-head")
+
 _KINDS: dict[str, Kind] = {}
 #: Modules that register the built-in kinds, imported when a kind is first asked for.
 _BUILT_IN = {
     "last-layer": "alignprops.subjects.last_layer",
+    "convex-head": "alignprops.subjects.convex_head",
+    "mini-batch": "alignprops.subjects.minibatch",
+    "gradient-flow": "alignprops.subjects.flow",
+    "adamw": "alignprops.subjects.adamw",
+    "weight-decay": "alignprops.subjects.weight_decay",
     "two-layer": "alignprops.subjects.two_layer",
     "policy": "alignprops.subjects.policy",
     "classifier": "alignprops.subjects.classifier",
+    "sequence-logprob": "alignprops.subjects.sequence_logprob",
 }
 
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 from alignprops._errors import DataError, InputError
 
-#: What may be cut: nothing, the oldest tokens of the prompt, or the ends of the responses.
-Truncation = Literal["refuse", "prompt-start", "response-end"]
-TRUNCATIONS: tuple[Truncation, ...] = ("refuse", "prompt-start", "response-end")
+#: What may be cut: nothing, the oldest tokens of the prompt, the ends of the responses, or either.
+Truncation = Literal["refuse", "prompt-start", "response-end", "both"]
+TRUNCATIONS: tuple[Truncation, ...] = ("refuse", "prompt-start", "response-end", "both")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ def truncated(pairs: Sequence[Pair], limit: int | None, truncate: Truncation, *,
 
     prompt-start   the prompt loses its oldest tokens, the same for both responses (they share one prompt)
     response-end   each response loses its last tokens, its end-of-sequence token first: it is not made to end there
+    both           responses are cut only as far as a prompt needs room, which is at most half of the limit; then the
+                   prompt is cut at its start
 
     Raises:
         DataError: a pair is too long (`refuse`), or would lose its prompt, a response, or its difference.
@@ -53,14 +55,13 @@ def truncated(pairs: Sequence[Pair], limit: int | None, truncate: Truncation, *,
     if truncate == "refuse" and long:
         _refuse_long(long, limit, limited_by)
     cut = [_cut(pair, limit, truncate) for pair in pairs]
-    if truncate == "prompt-start":
-        _refuse(
-            [pair for pair, new in zip(pairs, cut, strict=True) if pair.prompt and not new.prompt],
-            f"would lose the whole prompt, for a response alone fills the {limit} tokens ({limited_by})",
-        )
     _refuse(
         [pair for pair, new in zip(pairs, cut, strict=True) if not (new.chosen and new.rejected)],
-        f"would lose a whole response, for the prompt alone fills the {limit} tokens ({limited_by})",
+        f"would lose its whole response, for the prompt alone fills the {limit} tokens ({limited_by})",
+    )
+    _refuse(
+        [pair for pair, new in zip(pairs, cut, strict=True) if new.length > limit or (pair.prompt and not new.prompt)],
+        f"would lose its whole prompt, for a response alone fills the {limit} tokens ({limited_by})",
     )
     _refuse(
         [a for a, b in zip(pairs, cut, strict=True) if a.chosen != a.rejected and b.chosen == b.rejected],
@@ -70,13 +71,15 @@ def truncated(pairs: Sequence[Pair], limit: int | None, truncate: Truncation, *,
 
 
 def _cut(pair: Pair, limit: int, truncate: Truncation) -> Pair:
-    excess = pair.length - limit
-    if excess <= 0:
+    if pair.length <= limit:
         return pair
-    if truncate == "prompt-start":
-        return replace(pair, prompt=pair.prompt[excess:])
-    room = max(limit - pair.prompt_length, 0)
-    return replace(pair, chosen=pair.chosen[:room], rejected=pair.rejected[:room])
+    if truncate != "prompt-start":
+        kept = min(pair.prompt_length, limit // 2) if truncate == "both" else pair.prompt_length
+        room = max(limit - kept, 0)
+        pair = replace(pair, chosen=pair.chosen[:room], rejected=pair.rejected[:room])
+    if truncate != "response-end":
+        pair = replace(pair, prompt=pair.prompt[max(pair.length - limit, 0) :])
+    return pair
 
 
 def _refuse_long(long: list[Pair], limit: int, limited_by: str) -> None:
@@ -85,11 +88,11 @@ def _refuse_long(long: list[Pair], limit: int, limited_by: str) -> None:
         raise DataError(
             f"{hopeless[0].where}: the prompt has {hopeless[0].prompt_length} tokens, which leaves none of {limit} "
             f"({limited_by}) for the response{_others(hopeless)}; shorten or remove it, or truncate prompts at their "
-            f"start"
+            f"start (prompt-start, or both)"
         )
     raise DataError(
         f"{long[0].where}: prompt and response have {long[0].length} tokens, more than {limit} "
-        f"({limited_by}){_others(long)}; shorten or remove the pair, or truncate (prompt-start or response-end)"
+        f"({limited_by}){_others(long)}; shorten or remove the pair, or truncate (prompt-start, response-end or both)"
     )
 
 
@@ -102,6 +105,7 @@ def _others(pairs: list[Pair]) -> str:
     """The places of the other pairs that the same is true of."""
     if len(pairs) == 1:
         return ""
-    named = ", ".join(pair.where for pair in pairs[1:6])
+    file = pairs[0].where.rpartition(":")[0]
+    named = [pair.where.removeprefix(f"{file}:") for pair in pairs[1:6]]  # of the same file only the line
     more = f" and {len(pairs) - 6} more" if len(pairs) > 6 else ""
-    return f" (so also {named}{more})"
+    return f" (so also {', '.join(named)}{more})"
