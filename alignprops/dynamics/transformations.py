@@ -41,6 +41,12 @@ def reflected(problem: HeadProblem) -> HeadProblem:
     return replace(problem, features=problem.features - along[:, None] * mirror)
 
 
+def on_other_axes(problem: HeadProblem) -> HeadProblem:
+    """The axes in reverse order, every second one mirrored: the orthogonal maps that Adam does not notice."""
+    turn = 1 - 2 * (np.arange(problem.d) % 2)
+    return replace(problem, features=(problem.features * turn)[:, ::-1].copy())
+
+
 def sheared(problem: HeadProblem) -> HeadProblem:
     """The sum of the other coordinates added to the first (doubled if there is one only): not orthogonal."""
     first = problem.features.sum(axis=1) if problem.d > 1 else problem.features[:, 0] * 2

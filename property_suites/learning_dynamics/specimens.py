@@ -89,6 +89,12 @@ def crowded_out() -> HeadProblem:
     return HeadProblem.of([[1.2, 0.0], [0.0, 1.0], [0.0, 1.0]], [1, 1, 1], eta=1.0, beta=1.0, behaviours=[0, 1, 2])
 
 
+def many_small_preferences() -> HeadProblem:
+    """Mean shifts (2, 0, 0, 0), (0, 1.1, 1.1, 1.1): the second is smaller, and leads 3.3 to 2 under Adam."""
+    rows = [[2.0, 0.0, 0.0, 0.0], [0.0, 1.1, 1.1, 1.1]]
+    return HeadProblem.of(rows, [1, 1], eta=0.5, beta=1.0, behaviours=[0, 1])
+
+
 def two_small_steps() -> HeadProblem:
     """Two behaviours on one axis, features 1 and 0, two small steps: the lead bends as much as it may."""
     return HeadProblem.of([[1.0], [0.0]], [1, 1], eta=2.0**-10, beta=1.0, steps=2, behaviours=[0, 1])
