@@ -22,6 +22,7 @@ from alignprops.pytest_plugin import configuration_of
 from alignprops.report.statement import describe
 from alignprops.results import Result, Verdict
 from alignprops.subjects import Subject, parse_subject, references_for
+from alignprops.subjects.kinds import OBSERVED_KINDS
 from alignprops.theorems import Theorem
 
 _seen = pytest.StashKey[dict[str, tuple[str, str]]]()
@@ -77,9 +78,9 @@ def _subjects(theorem: Theorem, configuration: Configuration) -> tuple[Subject, 
 
 def observed_subjects(theorem: Theorem, configuration: Configuration) -> tuple[Subject, ...]:
     """The subjects `model/behaviour` of the model tier, for theorems that speak of a trained head."""
-    if theorem.kind != "last-layer":
+    if theorem.kind not in OBSERVED_KINDS:
         return ()
-    return tuple(subject for subject in observed(configuration) if subject.suits(theorem))
+    return tuple(subject for subject in observed(configuration) if subject.speaks_of(theorem))
 
 
 def observed(configuration: Configuration) -> tuple[Subject, ...]:

@@ -30,6 +30,7 @@ from alignprops.models.progress import Progress, no_progress
 from alignprops.registry import find_theorems
 from alignprops.results import Result
 from alignprops.settings import Settings
+from alignprops.subjects.kinds import OBSERVED_KINDS
 from alignprops.subjects.observed import BETA, STEPS, ObservedHead
 from alignprops.theorems import Theorem
 
@@ -236,7 +237,7 @@ def head_theorems(patterns: Sequence[str]) -> list[Theorem]:
         UnknownNameError: a pattern that matches no theorem.
         InputError: patterns that match theorems about something else only.
     """
-    chosen = [theorem for theorem in find_theorems(patterns) if theorem.kind == "last-layer"]
+    chosen = [theorem for theorem in find_theorems(patterns) if theorem.kind in OBSERVED_KINDS]
     if not chosen and tuple(patterns) not in ((), ("*",)):
         raise InputError(
             f"no theorem among {', '.join(patterns)} is about a trained head; `alignprops list` tells which are"
@@ -248,7 +249,9 @@ def observe(
     observed: ObservedHead, theorems: Sequence[Theorem], settings: Settings, progress: Progress = no_progress
 ) -> tuple[Result, ...]:
     """Evaluate every theorem on every subject that it speaks of."""
-    pairs = [(theorem, subject) for subject in observed.subjects() for theorem in theorems if subject.suits(theorem)]
+    pairs = [
+        (theorem, subject) for subject in observed.subjects() for theorem in theorems if subject.speaks_of(theorem)
+    ]
     results = []
     for done, (theorem, subject) in enumerate(pairs):
         results.append(evaluate(theorem, subject, settings))

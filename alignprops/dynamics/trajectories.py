@@ -17,9 +17,9 @@ from typing import Any, Literal
 import numpy as np
 
 from alignprops._errors import InputError
-from alignprops.atoms import log_cosh, sigmoid
+from alignprops.atoms import log_cosh
 from alignprops.dynamics.arrays import stack, to_backend, transposed
-from alignprops.dynamics.last_layer import descend
+from alignprops.dynamics.last_layer import Pull, descend, logistic_pull
 
 Form = Literal["auto", "direct", "gram"]
 #: A matrix product does about this many times more arithmetic a second than a matrix–vector product.
@@ -58,7 +58,7 @@ class Trajectory:
 
     @cached_property
     def loss_drop(self) -> Any:
-        """log 2 − L(u_t) over all samples, (…, steps+1)."""
+        """log 2 − L(u_t) of the DPO loss over all samples, (…, steps+1)."""
         halves = self.margins / 2
         return ((halves - log_cosh.numeric(halves)) @ self.weights[..., None])[..., 0]
 
@@ -78,6 +78,7 @@ def trajectory(
     steps: int,
     weights: Any = None,
     batches: Any = None,
+    pull: Pull = logistic_pull,
     form: Form = "auto",
     dtype: str | None = None,
     device: str | None = None,
@@ -92,6 +93,7 @@ def trajectory(
         steps: number of steps, at least 1.
         weights: of the samples in the mean, (…, n) or (n,), adding up to 1; equal if not given.
         batches: sample indices (steps, B) of each step's mini-batch, shared by all runs; full batch if not given.
+        pull: −f'(m) of every margin, for another loss f than DPO's: `lambda m: -loss.slope(m)`.
         form: "direct", "gram", or "auto": Gram where n < d and the steps pay for K.
         dtype: "float64" or "float32"; that of the features if not given.
         device: "cpu" or "cuda" turns the arrays into torch tensors there; left where they are if not given.
@@ -112,26 +114,26 @@ def trajectory(
     if form not in ("auto", "direct", "gram"):
         raise InputError(f"form is {form!r}; expected 'auto', 'direct' or 'gram'")
     gram = form == "gram" or (form == "auto" and n < d and n <= _BLAS3_ADVANTAGE * steps)
-    return (_gram_form if gram else _direct_form)(z, w, rate, strength, rows, steps)
+    return (_gram_form if gram else _direct_form)(z, w, rate, strength, rows, steps, pull)
 
 
-def _direct_form(z: Any, w: Any, eta: Any, beta: Any, rows: Any, steps: int) -> Trajectory:
+def _direct_form(z: Any, w: Any, eta: Any, beta: Any, rows: Any, steps: int, pull: Pull) -> Trajectory:
     updates = [z[..., 0, :] * 0]
     for step in range(steps):
         batch, share = (z, w) if rows is None else (z[..., rows[step], :], 1 / rows.shape[1])
-        updates.append(descend(updates[-1], batch, share, eta=eta, beta=beta))
+        updates.append(descend(updates[-1], batch, share, eta=eta, beta=beta, pull=pull))
     path = stack(updates, axis=-2)  # (…, steps+1, d)
     margins = _beside(beta, 2) * (path @ transposed(z))
     return Trajectory(z, w, margins, None, path)
 
 
-def _gram_form(z: Any, w: Any, eta: Any, beta: Any, rows: Any, steps: int) -> Trajectory:
+def _gram_form(z: Any, w: Any, eta: Any, beta: Any, rows: Any, steps: int, pull: Pull) -> Trajectory:
     gram = z @ transposed(z)  # (…, n, n)
     m = a = z[..., 0] * 0
     margins, coefficients = [m], [a]
     for step in range(steps):
         share = w if rows is None else to_backend(_occurrences(rows[step], z.shape[-2]), like=z)
-        push = 2 * _beside(eta, 1) * _beside(beta, 1) * share * sigmoid.numeric(-m)  # (…, n)
+        push = 2 * _beside(eta, 1) * _beside(beta, 1) * share * pull(m)  # (…, n)
         m = m + _beside(beta, 1) * _product(gram, push, None if rows is None else np.unique(rows[step]))
         a = a + push
         margins.append(m)

@@ -32,7 +32,7 @@ class Kind:
 
 
 #: Kinds that a real model is observed as: its unembedding, trained.
-OBSERVED_KINDS = ("last-layer", "convex-head")
+OBSERVED_KINDS = ("last-layer", "convex-head", "mini-batch", "gradient-flow", "adamw", "weight-decay")
 
 _KINDS: dict[str, Kind] = {}
 #: Modules that register the built-in kinds, imported when a kind is first asked for.

@@ -54,3 +54,7 @@ class Subject:
                 f"subject id {self.id!r}: expected letters, digits and _ . : / - (no '::'), and not "
                 + " or ".join(repr(name) for name in sorted(RESERVED_SUBJECTS))
             )
+
+    def speaks_of(self, theorem: Theorem) -> bool:
+        """Whether to ask this subject about a theorem: one of its kind that suits it."""
+        return self.kind == theorem.kind and self.suits(theorem)

@@ -42,6 +42,18 @@ STATEMENTS = {
     "first-order": "LD-15",
     "first-step": "LD-15",
     "linearised": "LD-15",
+    "convex-loss.first-step": "LD-23",
+    "convex-loss.layer-step": "LD-23",
+    "convex-loss.update-rate": "LD-23",
+    "convex-loss.direction": "LD-23",
+    "convex-loss.loss": "LD-23",
+    "convex-loss.accuracy": "LD-23",
+    "convex-loss.from-loss": "LD-23",
+    "convex-loss.comparator": "LD-23",
+    "convex-loss.label-smoothing": "LD-23",
+    "convex-loss.quadratic": "LD-23",
+    "convex-loss.hinge": "LD-23",
+    "convex-loss.hinge-flow": "LD-23",
 }
 THEOREMS = {
     theorem.id.removeprefix("learning-dynamics."): theorem for theorem in load_suites()["learning_dynamics"].theorems
