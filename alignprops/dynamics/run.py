@@ -232,7 +232,7 @@ class HeadRun:
         """Share of h_i > 0, a tie being an error; samples whose sign rounding hides count as half ± half."""
         heights = self.updates[1:] @ self.problem.z.T  # (steps, n)
         if self.rounding is None:
-            return _certain_wins(heights) @ self.problem.weights
+            return certain_wins(heights) @ self.problem.weights
         slack = self.rounding.heights_error[1:]
         won = (heights > slack) @ self.problem.weights
         open_ = ((np.abs(heights) <= slack) & (slack > 0)) @ self.problem.weights
@@ -305,7 +305,7 @@ class HeadRun:
         return heads
 
 
-def _certain_wins(heights: NDArray[Any]) -> NDArray[Any]:
+def certain_wins(heights: NDArray[Any]) -> NDArray[Any]:
     """1[h > 0] of balls: 1 or 0 where certain, else the ball [0, 1]."""
     out = np.empty(heights.shape, dtype=object)
     for index, h in np.ndenumerate(heights):
