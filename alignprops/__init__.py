@@ -31,6 +31,8 @@ _PUBLIC = {
     "Theorem": "alignprops.theorems",
     "TheoremError": "alignprops._errors",
     "Tight": "alignprops.theorems",
+    "Trace": "alignprops.trace",
+    "TraceRecorder": "alignprops.trace.recorder",
     "Under": "alignprops.theorems",
     "UnknownNameError": "alignprops._errors",
     "Verdict": "alignprops.results",
@@ -83,6 +85,8 @@ if TYPE_CHECKING:
     from alignprops.theorems import Tight as Tight
     from alignprops.theorems import Under as Under
     from alignprops.theorems import theorem as theorem
+    from alignprops.trace import Trace as Trace
+    from alignprops.trace.recorder import TraceRecorder as TraceRecorder
 
 
 def __getattr__(name: str) -> Any:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -13,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alignprops._errors import InputError
-from alignprops.commands.options import add_json, emit
+from alignprops.commands.options import add_json, emit, require_result_place
 from alignprops.measurement import Measurement, extract, measure, require_positive
 from alignprops.models.feature_file import PreferenceFeatures
 from alignprops.models.progress import show_progress
@@ -81,7 +79,7 @@ def add_to(verbs: Any) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Measure, print the table, and fail if a claim is refuted or in error."""
     for path in (arguments.json, arguments.save_features):
-        _require_writable(path)
+        require_result_place(path)
     require_positive(arguments.beta, arguments.steps)
     features = _features(arguments)
     if arguments.save_features is not None:
@@ -109,19 +107,6 @@ def _features(arguments: argparse.Namespace) -> PreferenceFeatures:
             batch_size=arguments.batch_size,
             progress=reading,
         )
-
-
-def _require_writable(path: str | None) -> None:
-    """Refuse a result file that could not be written before the work is done."""
-    if path is None or path == "-":
-        return
-    folder = Path(path).parent
-    if not folder.exists():
-        raise InputError(f"cannot write {path}: the folder {folder} does not exist; create it or choose another")
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"cannot write {path}: {folder} is no folder that can be written; choose another")
-    if Path(path).is_dir():
-        raise InputError(f"cannot write {path}: it is a folder; give the name of a file in it")
 
 
 # --- the table ---------------------------------------------------------------------------------------------------

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from alignprops import atomic
+from alignprops._errors import InputError
 from alignprops.config import Configuration, resolve
 from alignprops.ini_file import read_ini
 from alignprops.options import OPTIONS
@@ -45,3 +47,16 @@ def emit(arguments: argparse.Namespace, result: Any, text: str) -> None:
     if arguments.json is not None:
         atomic.write_text(Path(arguments.json), encoded(result))
     sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+
+
+def require_result_place(path: str | None) -> None:
+    """Refuse a result file that could not be written before the work is done."""
+    if path is None or path == "-":
+        return
+    folder = Path(path).parent
+    if not folder.exists():
+        raise InputError(f"cannot write {path}: the folder {folder} does not exist; create it or choose another")
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write {path}: {folder} is no folder that can be written; choose another")
+    if Path(path).is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; give the name of a file in it")

@@ -35,7 +35,8 @@ def save_final(policy: Policy, folder: Path) -> None:
 def trained_network(model: LanguageModel, folder: Path) -> Any:
     """The network of a finished run, in the dtype and on the device of the model that training began with.
 
-    The model is left alone. A head that was tied to the input embedding no longer is.
+    The model is left alone. Adapters are merged into the weights, so that the network is of the model's own class and
+    can be trained again. A head that was tied to the input embedding no longer is.
     """
     final = folder / FINAL
     method = read_json(folder / METADATA)["settings"]["method"]
@@ -49,7 +50,7 @@ def trained_network(model: LanguageModel, folder: Path) -> Any:
 
     with silence():
         adapted: Any = peft.PeftModel.from_pretrained(network, final)
-    return adapted.eval()
+        return adapted.merge_and_unload().eval()
 
 
 @torch.no_grad()

@@ -111,9 +111,16 @@ def full_policy(model: LanguageModel, pairs: Pairs) -> NetworkPolicy:
 
 
 def lora_policy(model: LanguageModel, pairs: Pairs, settings: TrainSettings) -> NetworkPolicy:
+    """The adapters of `adapted_network`."""
+    return NetworkPolicy(
+        adapted_network(model, settings), pairs, lambda trained, folder: trained.save_pretrained(folder)
+    )
+
+
+def adapted_network(model: LanguageModel, settings: TrainSettings) -> Any:
     """Adapters on every linear layer but the head, B = 0 at the start: the policy begins as its own reference.
 
-    A is drawn from torch's global generator, which the run has seeded.
+    A is drawn from torch's global generator, which a run has seeded.
 
     Raises:
         InputError: peft is not installed.
@@ -136,8 +143,7 @@ def lora_policy(model: LanguageModel, pairs: Pairs, settings: TrainSettings) -> 
             network: Any = peft.get_peft_model(copy.deepcopy(model.network), config)
     except ValueError as error:
         raise ModelError(f"{model.name}: peft cannot adapt it ({error}); try method full or head") from error
-    network.eval()
-    return NetworkPolicy(network, pairs, lambda trained, folder: trained.save_pretrained(folder))
+    return network.eval()
 
 
 def _master(weight: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from alignprops.trace.reader import Trace
 from alignprops.trace.writer import TraceWriter
 from alignprops.training.checkpoint import load_checkpoint
 from alignprops.training.final import save_final, trained_network
+from alignprops.training.fingerprints import fingerprint_of_network, fingerprint_of_pairs
 from alignprops.training.loop import DivergedError, Job, run_steps
 from alignprops.training.optimisers import make_optimizer
 from alignprops.training.pairs import TokenPairs
@@ -31,9 +32,7 @@ from alignprops.training.policy import Pairs, Policy, make_policy
 from alignprops.training.processes import Processes, launched_processes
 from alignprops.training.resume import FoundRun, clear_parts, decisive_versions, find_run, require_same, threads_of
 from alignprops.training.settings import TrainSettings
-
-#: Training pairs of each behaviour whose hidden states are kept.
-STATES_A_BEHAVIOUR = 512
+from alignprops.training.shown import shown_rows
 
 References = dict[Split, NDArray[np.float64]]
 
@@ -217,8 +216,7 @@ class _Run:
         if writer is None or (when == "start" and (self.folder / states_name(when)).exists()):
             return
         pairs = self.pairs["train"]
-        members = [np.flatnonzero(pairs.behaviours == number) for number in range(len(pairs.names))]
-        rows = np.concatenate([own[:STATES_A_BEHAVIOUR] for own in members])
+        rows = shown_rows(pairs)
         writer.states(
             when,
             features=self.policy.states(rows.tolist()),
@@ -259,7 +257,6 @@ def _described(
     model: LanguageModel, pairs: Pairs, reference: References | None, source: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """What the metadata says of the model and of the pairs."""
-    parts = [part for pair in pairs.values() for part in _bytes_of(pair)]
     return {
         "model": {
             "name": model.name,
@@ -267,13 +264,13 @@ def _described(
             "dtype": model.dtype,
             "device": model.device,
             "parameters": sum(weight.numel() for weight in model.network.parameters()),
-            "fingerprint": _fingerprint([_raw(weight) for weight in model.network.state_dict().values()]),
+            "fingerprint": fingerprint_of_network(model.network),
         },
         "preferences": {
             "sources": [str(item) for item in source.get("preferences", [])],
             "format": source.get("format"),
-            "fingerprint": _fingerprint(parts),
-            "reference": "the model" if reference is None else _fingerprint([r.tobytes() for r in reference.values()]),
+            "fingerprint": fingerprint_of_pairs(pairs.values()),
+            "reference": "the model" if reference is None else _fingerprint_of_numbers(reference),
         },
     }
 
@@ -283,21 +280,8 @@ def _decisive(described: Mapping[str, Any]) -> dict[str, Any]:
     return {key: described[key] for key in ("fingerprint", "dtype", "device", "reference") if key in described}
 
 
-def _bytes_of(pairs: TokenPairs) -> list[bytes]:
-    arrays = [*pairs.chosen, *pairs.rejected, pairs.prompt_lengths, pairs.behaviours, pairs.signs]
-    return [str(pairs.names).encode(), *(str(array.shape).encode() + array.tobytes() for array in arrays)]
-
-
-def _raw(weight: torch.Tensor) -> bytes:
-    """The bytes of a tensor of any dtype."""
-    return weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
-
-
-def _fingerprint(parts: list[bytes]) -> str:
-    whole = hashlib.sha256()
-    for part in parts:
-        whole.update(part)
-    return whole.hexdigest()
+def _fingerprint_of_numbers(reference: References) -> str:
+    return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in reference.values())).hexdigest()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from alignprops._errors import InputError, UnknownNameError
 from alignprops.losses import training_loss
 from alignprops.losses.pairwise import PairwiseLoss
+from alignprops.training.truncation import Truncation
 
 Method = Literal["head", "lora", "full"]
 OptimizerName = Literal["sgd", "adamw"]
@@ -60,7 +61,7 @@ class TrainSettings:
         lora_rank: r of the adapters.
         lora_alpha: α of the adapters, whose scale is α/r; 2r by default.
         max_length: longer sequences are truncated or refused, as `truncate` says.
-        truncate: `refuse`, `prompt-start` or `response-end`.
+        truncate: `refuse`, `prompt-start`, `response-end` or `both`.
     """
 
     method: Method = "head"
@@ -84,7 +85,7 @@ class TrainSettings:
     lora_rank: int = 8
     lora_alpha: float | None = None
     max_length: int | None = None
-    truncate: Literal["refuse", "prompt-start", "response-end"] = "refuse"
+    truncate: Truncation = "refuse"
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""

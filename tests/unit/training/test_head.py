@@ -22,7 +22,7 @@ STEPS = 50
 
 
 def plain_head(model: LanguageModel, pairs: TokenPairs, settings: TrainSettings) -> tuple[torch.Tensor, list[float]]:
-    """The whole head in float64 by autograd and `torch.optim`, and the loss of every step: DPO as it is written down."""
+    """The whole head in float64 by autograd and `torch.optim`, and the loss of every step: DPO as it is written."""
     head = output_head(model.network)
     with torch.no_grad():
         x = head.scale * response_states(model.network, pairs, range(len(pairs))).states.double()
