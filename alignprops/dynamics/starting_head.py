@@ -129,10 +129,10 @@ class StartingHead:
 
     @cached_property
     def thresholds(self) -> NDArray[Any]:
-        """Values of a, exact, at which errors are counted: 0, ±¼, ±1, ±4, and those at one of the ⟨w0, z_i⟩."""
+        """Values of a, exact, at which errors are counted: 0, ±¼, ±1, ±4, and those about one of the ⟨w0, z_i⟩."""
         multiples = np.array([0, 1, -1, 4, -4, 16, -16]) / 4
         some = float(self.heights[0].mid()) if self.problem.exact else float(self.heights[0])
-        values = np.concatenate([multiples, np.array([1.0, -1.0, 0.5]) * some])
+        values = np.concatenate([multiples, np.array([1.0, -1.0, 0.5, -1 - 2.0**-10]) * some])
         return as_exact(values.tolist()) * (self.heights[0] * 0 + 1) if self.problem.exact else values
 
 

@@ -2,7 +2,8 @@
 
 For every behaviour there is one subject `model/behaviour`; what it gives a theorem depends on how many behaviours the
 statement speaks of: the behaviour alone, it with those that follow it, or (subject `model/all`, or `model/all-2` beside
-a behaviour that is called so) all of them jointly.
+a behaviour that is called so) all of them jointly. For the theorems about other losses than DPO's there is one subject
+`model/all/loss` for each loss, on all behaviours jointly (`model/behaviour/loss` if there is one only).
 """
 
 from __future__ import annotations
@@ -15,10 +16,15 @@ from typing import Any
 import numpy as np
 
 from alignprops.data.names import safe_names
+from alignprops.dynamics.convex import ConvexProblem, train_convex
 from alignprops.dynamics.full_head import FullHeadProblem
 from alignprops.dynamics.last_layer import train
 from alignprops.dynamics.problem import HeadProblem
+from alignprops.dynamics.starting_head import StartingHead
+from alignprops.losses import PAIRWISE_LOSSES
 from alignprops.models.feature_file import PreferenceFeatures
+from alignprops.strategies.convex import with_loss
+from alignprops.subjects.observed_variants import starting_head, variants
 from alignprops.subjects.subject import NotApplicable, Subject
 from alignprops.theorems import Theorem
 
@@ -70,16 +76,32 @@ class ObservedHead:
             for at, name in enumerate(self.names)
         ]
         if len(self.names) > 1:
-            *_, everything = safe_names([*self.names, ALL])
             joint = Subject(
-                f"{self.model}/{everything}",
+                f"{self.model}/{self._everything}",
                 "last-layer",
                 lambda: train,
                 observed=self._joint_instance,
                 suits=_is_joint,
             )
             made.append(joint)
-        return tuple(made)
+        return (*made, *self._with_every_loss(), *variants(self))
+
+    def _with_every_loss(self) -> tuple[Subject, ...]:
+        return tuple(
+            Subject(
+                f"{self.model}/{self._everything}/{loss}",
+                "convex-head",
+                lambda: train_convex,
+                observed=partial(self._convex_instance, loss),
+                suits=partial(_is_about, loss),
+            )
+            for loss in PAIRWISE_LOSSES
+        )
+
+    @property
+    def _everything(self) -> str:
+        """The name of all behaviours together."""
+        return safe_names([*self.names, ALL])[-1] if len(self.names) > 1 else self.names[0]
 
     @cached_property
     def _alone(self) -> dict[tuple[int, ...], HeadProblem]:
@@ -105,18 +127,23 @@ class ObservedHead:
     def _instance(self, at: int, theorem: Theorem) -> Any | NotApplicable:
         if theorem.instance_type is FullHeadProblem:
             return self._full_head(at)
-        if theorem.instance_type is not HeadProblem:
+        if theorem.instance_type not in (HeadProblem, StartingHead):
             return NotApplicable("it does not speak of a trained head")
         count = theorem.behaviours[0]
         if count > len(self.names):
             return NotApplicable(f"it speaks of {count} behaviours together; {len(self.names)} given")
-        return self.problem(*((at + step) % len(self.names) for step in range(count)))
+        problem = self.problem(*((at + step) % len(self.names) for step in range(count)))
+        return starting_head(self, problem) if theorem.instance_type is StartingHead else problem
 
     def _joint_instance(self, theorem: Theorem) -> Any | NotApplicable:
         least = theorem.behaviours[0]
         if least > len(self.names):
             return NotApplicable(f"it speaks of {least} behaviours together; {len(self.names)} given")
         return self.problem(*range(len(self.names)))
+
+    def _convex_instance(self, loss: str, _: Theorem) -> ConvexProblem:
+        """All behaviours together, η at the same share of the limit of that loss."""
+        return with_loss(self.problem(*range(len(self.names))), loss)
 
     def _full_head(self, at: int) -> FullHeadProblem | NotApplicable:
         """The first statements of a behaviour, on the whole real unembedding."""
@@ -140,3 +167,8 @@ class ObservedHead:
 def _is_joint(theorem: Theorem) -> bool:
     """Whether a theorem speaks of any number of behaviours together."""
     return theorem.behaviours[1] is None
+
+
+def _is_about(loss: str, theorem: Theorem) -> bool:
+    """Whether a theorem speaks of heads trained with that loss."""
+    return issubclass(theorem.instance_type, ConvexProblem) and theorem.instance_type.only in (None, loss)

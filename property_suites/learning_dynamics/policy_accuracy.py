@@ -129,6 +129,11 @@ def _() -> Any:
     )
 
 
+def nearly_convinced() -> StartingHead:
+    """A policy that is wrong by 4 + 2⁻²⁰, after a step of 4 towards the right answer."""
+    return StartingHead.of(single_sample(eta=4.0, steps=1), [-4 - 2.0**-20])
+
+
 #: Where ℓ(−β⟨w0, z⟩) underflows the bound is +∞ and says nothing.
 NO_UNDERFLOW = {"no reference loss underflows": Gt(smallest_reference_loss, Rational(1, 2**1000))}
 
@@ -137,7 +142,7 @@ NO_UNDERFLOW = {"no reference loss underflows": Gt(smallest_reference_loss, Rati
     "learning-dynamics.policy-accuracy.from-loss",
     states={
         "weighted loss": Under(NO_UNDERFLOW, Le(1 - policy_accuracy, relative_loss)),
-        "threshold": Le(1 - policy_accuracy, wrong_share + loss / softplus(-beta * threshold)),
+        "threshold": Le((1 - policy_accuracy - wrong_share) * softplus(-beta * threshold), loss),
     },
     source=im_li("Section 4"),
     on=starting_heads(step_size="any") | starting_heads(step_size="S"),
@@ -146,12 +151,14 @@ NO_UNDERFLOW = {"no reference loss underflows": Gt(smallest_reference_loss, Rati
     mutants={
         "w0 forgotten": {"weighted loss": Le(1 - policy_accuracy, loss / log(2))},
         "5 % off": {"weighted loss": Le(1 - policy_accuracy, Rational(19, 20) * relative_loss)},
-        "the threshold's sign": {"threshold": Le(1 - policy_accuracy, wrong_share + loss / softplus(beta * threshold))},
+        "the threshold's sign": {
+            "threshold": Le((1 - policy_accuracy - wrong_share) * softplus(beta * threshold), loss)
+        },
         "without the samples that begin wrong": {
-            "threshold": Le(1 - policy_accuracy, loss / softplus(-beta * threshold))
+            "threshold": Le((1 - policy_accuracy) * softplus(-beta * threshold), loss)
         },
         "5 % off, threshold": {
-            "threshold": Le(1 - policy_accuracy, Rational(19, 20) * (wrong_share + loss / softplus(-beta * threshold)))
+            "threshold": Le((1 - policy_accuracy - wrong_share) * softplus(-beta * threshold), Rational(19, 20) * loss)
         },
     },
     examples={
@@ -160,9 +167,8 @@ NO_UNDERFLOW = {"no reference loss underflows": Gt(smallest_reference_loss, Rati
     },
     tight={
         "nothing moves, no opinion": Tight(StartingHead.of(idle_run(), [1.0]), at_least=1 - 2**-40, of="weighted loss"),
-        "nothing moves, a = 0-": Tight(
-            StartingHead.of(single_sample(eta=2.0**-20, steps=1), [-1.0]), at_least=0.999, of="weighted loss"
-        ),
+        "one step from wrong to nearly right": Tight(nearly_convinced(), at_least=0.999, of="weighted loss"),
+        "one step from wrong to nearly right, a at the start": Tight(nearly_convinced(), at_least=0.99, of="threshold"),
     },
 )
 def from_loss(train: Train, head: StartingHead) -> Values:

@@ -10,11 +10,12 @@ import sympy as sp
 from sharpened import constants, whole
 
 from alignprops.dynamics.bounds import kappa
-from alignprops.dynamics.notation import curvature_along_shift
+from alignprops.dynamics.notation import curvature_along_shift, mean_shift
 from alignprops.engine import attack_mutants
 from alignprops.registry import find_theorems
 from alignprops.settings import Settings
 from alignprops.theorems import Mutant, Theorem
+from property_suites.learning_dynamics.batch_noise import excess, noise, strength
 from property_suites.learning_dynamics.reduction import margin
 from property_suites.learning_dynamics.specimens import slight_turn
 
@@ -56,6 +57,17 @@ BLUNT = (
         "1 − cos is κ/4 in two small steps: its order is right, its constant is not the best",
     ),
     Blunt("learning-dynamics.secant-form", "χ at most ¼", margin / 2, None, "χ ≤ ¼ whatever its argument"),
+    Blunt(
+        "learning-dynamics.minibatch.expected-drift",
+        "mean drift",
+        noise,
+        None,
+        "where z̄ = 0 only skewed samples drift, by a share of the bound; without the noise it is refuted",
+    ),
+    *(
+        Blunt("learning-dynamics.minibatch.noise-growth", "statement", product, None, "Young's inequality, worst case")
+        for product in (excess, excess * mean_shift**2, -strength, sp.Integer(2))
+    ),
 )
 
 
