@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import engine, hidden_states, last_layer, plugin, run
+from benchmarks import engine, hidden_states, last_layer, lean_logps, plugin, run
 from benchmarks.row import Row, as_markdown, as_text
 
 
@@ -31,6 +31,7 @@ class Benchmark(NamedTuple):
 BENCHMARKS: Mapping[str, Benchmark] = {
     "last-layer": Benchmark(last_layer.measure, last_layer.Size(), last_layer.REDUCED),
     "hidden-states": Benchmark(hidden_states.measure, hidden_states.Size(), hidden_states.REDUCED),
+    "lean-logps": Benchmark(lean_logps.measure, lean_logps.Size(), lean_logps.REDUCED),
     "plugin": Benchmark(plugin.measure, plugin.Size(), plugin.REDUCED),
     "run": Benchmark(run.measure, run.Size(), run.REDUCED),
     "engine": Benchmark(engine.measure, engine.Size(), engine.REDUCED),

@@ -129,16 +129,18 @@ def _head_gradients(
     for_weight = torch.zeros_like(weight, dtype=head.dtype) if needed[1] else None
     for_bias = torch.zeros_like(bias, dtype=head.dtype) if bias is not None and needed[2] else None
     for part in _parts(len(states), chunk):
-        coefficients = torch.softmax(head.logits(states[part]), dim=1)  # (c, V)
-        coefficients *= -upstream[part].sum(dim=1, keepdim=True)
+        coefficients = head.logits(states[part])  # (c, V)
+        coefficients -= coefficients.max(dim=1, keepdim=True).values
+        total = coefficients.exp_().sum(dim=1, keepdim=True)
+        coefficients *= -upstream[part].sum(dim=1, keepdim=True) / total
         coefficients.scatter_add_(1, targets[part], upstream[part])  # L3
         if for_weight is not None:
             head.add_outer(for_weight, coefficients, states[part])
         if for_bias is not None:
             for_bias += coefficients.sum(dim=0)
     return (
-        None if for_weight is None else (head.scale * for_weight).to(weight.dtype),
-        None if for_bias is None or bias is None else (head.bias_scale * for_bias).to(bias.dtype),
+        None if for_weight is None else for_weight.mul_(head.scale).to(weight.dtype),
+        None if for_bias is None or bias is None else for_bias.mul_(head.bias_scale).to(bias.dtype),
     )
 
 

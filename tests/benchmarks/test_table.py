@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("benchmarks", reason="benchmarks lie in the source tree")
 
 from benchmarks import __main__ as table
-from benchmarks import engine, hidden_states, last_layer, plugin, run
+from benchmarks import engine, hidden_states, last_layer, lean_logps, plugin, run
 from benchmarks.row import Row, as_markdown, as_text
 
 
@@ -105,6 +105,38 @@ def test_hidden_states_refuse_a_slow_baseline(monkeypatch: pytest.MonkeyPatch) -
     rows = hidden_states.measure(replace(hidden_states.REDUCED, rounds=1))
 
     assert all(re.fullmatch(r"\d\.\d\d × a plain loop", found.refused) for found in rows)
+
+
+@pytest.mark.parametrize("head", ["frozen", "trained"])
+def test_lean_log_probabilities_compute_what_the_plain_ones_do(head: str) -> None:
+    """Values and gradients; the work is the same."""
+    lean, plain = (lean_logps.work(way, 64, 500, 8, "float32", head) for way in ("lean", "plain"))
+
+    assert lean_logps._disagreement(lean, plain) < 1e-5
+    assert (plain["for_weight"] == 1.0) == (head == "frozen")
+
+
+def test_lean_log_probabilities_are_told_by_memory_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest peaks, the shortest times; a baseline that computes something else is refused."""
+    told = {"sum": 1.0, "for_states": 2.0, "for_weight": 3.0}
+    runs = {"lean": told | {"bytes": 2**20, "seconds": 2.0}, "plain": told | {"bytes": 2**24, "seconds": 4.0}}
+    monkeypatch.setattr(lean_logps, "_run", lambda way, *_: runs[way])
+
+    memory, seconds = lean_logps.measure(lean_logps.REDUCED)[:2]
+    runs["plain"] = runs["plain"] | {"sum": 1.1}
+    refused = lean_logps.measure(lean_logps.REDUCED)
+
+    assert (memory.value, seconds.value, memory.refused) == (16.0, 0.5, "")
+    assert "peak 1 MiB against 16 MiB" in memory.checks
+    assert all(row.refused == "the results differ by 9.1e-02" for row in refused)
+
+
+def test_lean_log_probabilities_run_in_their_own_process() -> None:
+    """Which tells its peak."""
+    told = lean_logps._run("lean", lean_logps.Size(positions=8, vocabulary=50, width=4), "trained")
+
+    assert told["bytes"] >= 0
+    assert told["seconds"] > 0
 
 
 def test_plugin_runs_alternate(monkeypatch: pytest.MonkeyPatch) -> None:

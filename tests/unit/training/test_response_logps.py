@@ -124,9 +124,13 @@ def test_one_forward_pass_serves_both_one_token_answers(model: LanguageModel, pa
     """Over the prompts only; two for whole responses, in one batch."""
     output_head(model.network)  # the probe of the head is a pass of its own, once
     shapes: list[tuple[int, ...]] = []
-    handle = model.network.register_forward_pre_hook(
-        lambda _, args, options: shapes.append(tuple(options["input_ids"].shape)), with_kwargs=True
-    )
+    unmasked: list[list[int]] = []
+
+    def watch(_: Any, args: Any, options: dict[str, Tensor]) -> None:
+        shapes.append(tuple(options["input_ids"].shape))
+        unmasked.append(options["attention_mask"].sum(dim=1).tolist())
+
+    handle = model.network.register_forward_pre_hook(watch, with_kwargs=True)
     try:
         response_logps(model.network, pairs, [0, 1, 2])
         dialogues = tokenize_pairs(model, generate_dialogues(pairs=2))
@@ -136,6 +140,9 @@ def test_one_forward_pass_serves_both_one_token_answers(model: LanguageModel, pa
 
     assert shapes[0] == (3, int(pairs.prompt_lengths[:3].max()))
     assert (len(shapes), shapes[1][0]) == (2, 4)
+    assert unmasked[0] == pairs.prompt_lengths[:3].tolist()
+    sequences = [*dialogues.chosen[:2], *dialogues.rejected[:2]]
+    assert unmasked[1] == [len(ids) - 1 for ids in sequences], "padding is masked, the last token is not read"
 
 
 def test_rows_come_back_in_the_order_asked_for(model: LanguageModel, pairs: TokenPairs) -> None:
