@@ -39,6 +39,7 @@ _KINDS: dict[str, Kind] = {}
 _BUILT_IN = {
     "last-layer": "alignprops.subjects.last_layer",
     "convex-head": "alignprops.subjects.convex_head",
+    "token-head": "alignprops.subjects.token_head",
     "mini-batch": "alignprops.subjects.minibatch",
     "gradient-flow": "alignprops.subjects.flow",
     "adamw": "alignprops.subjects.adamw",

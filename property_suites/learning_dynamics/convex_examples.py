@@ -48,7 +48,7 @@ shift_entry = real("shift_entry", r"\bar z_j")
     given=CDPO,
     kind="convex-head",
     source=im_li("Section 4"),
-    on=convex_problems(losses=("label-smoothed",), step_size="S4", max_steps=12),
+    on=convex_problems(losses=("label-smoothed",), step_size="S4", max_n=5, max_steps=6, larger=False),
     rounding=ROUNDING,
     effort=0.3,
     behaviours=(1, None),
@@ -61,7 +61,7 @@ shift_entry = real("shift_entry", r"\bar z_j")
     },
     tight={
         "the first step": Tight(single("label-smoothed", strength=1 / 2, steps=1), 1 - 2**-40, of="linear growth"),
-        "at the optimum": Tight(single("label-smoothed", strength=1, steps=24), 0.999, of="floor"),
+        "at the optimum": Tight(single("label-smoothed", strength=1, steps=12), 0.99, of="floor"),
     },
 )
 def label_smoothing(train: Train, problem: SmoothedProblem) -> Values:
@@ -109,7 +109,7 @@ drift_ratio = nonnegative("drift_ratio", r"\lVert M\bar z\rVert/\lVert\bar z\rVe
     given=IPO,
     kind="convex-head",
     source=im_li("Section 4"),
-    on=convex_problems(losses=("ipo",), step_size="S4", max_steps=12),
+    on=convex_problems(losses=("ipo",), step_size="S4", max_n=5, max_steps=8, larger=False),
     rounding=ROUNDING,
     effort=0.3,
     behaviours=(1, None),

@@ -143,7 +143,7 @@ head_entry = real("head_entry", "w_k")
     source=im_li("Section 5"),
     on=layers_below(),
     rounding=ROUNDING,
-    effort=0.2,
+    effort=0.1,
     exact=False,
     mutants={
         "DPO's step": {"along the mean shift": Eq(layer_entry, eta * beta * head_entry * shift_entry / 2)},
@@ -189,7 +189,7 @@ def _() -> Any:
     source=im_li("Section 4"),
     on=convex_problems(losses=SMOOTH, step_size="S4"),
     rounding=ROUNDING,
-    effort=0.5,
+    effort=0.35,
     behaviours=(1, None),
     mutants={
         "DPO's rate for every loss": {"linear growth": Le(update, eta * beta * t * mean_shift)},
@@ -316,7 +316,7 @@ def _() -> Any:
     source=im_li("Section 4"),
     on=convex_problems(losses=SMOOTH, step_size="S4"),
     rounding=ROUNDING,
-    effort=0.5,
+    effort=0.35,
     behaviours=(1, None),
     mutants={
         "DPO's drop for every loss": {"at most": Le(drop, eta * beta**2 * t * mean_shift**2 / 2)},

@@ -76,6 +76,9 @@ STATEMENTS = {
     "generalisation.margin": "LD-21",
     "generalisation.fresh-sample": "LD-21",
     "generalisation.stability": "LD-22",
+    "remainder.smoothness": "LD-20a",
+    "remainder.first-step": "LD-20b",
+    "remainder.run": "LD-20c",
 }
 THEOREMS = {
     theorem.id.removeprefix("learning-dynamics."): theorem for theorem in load_suites()["learning_dynamics"].theorems

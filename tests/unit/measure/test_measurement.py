@@ -39,7 +39,14 @@ def test_the_built_in_model_is_the_default(measured: Measurement) -> None:
     assert list(told["behaviours"]) == NAMES
     gaps = [told["behaviours"][name]["distinguishability"] for name in NAMES]
     assert gaps == sorted(gaps, reverse=True)
-    assert {claim.verdict for claim in measured.claims} == {Verdict.HELD}
+    idle = {
+        claim.subject
+        for claim in measured.claims
+        if claim.verdict is not Verdict.HELD and ".convex-loss." in claim.theorem
+    }
+    # Bounds for smooth losses, and for losses that are bounded below, do not speak of these.
+    assert idle == {f"alignprops-tiny/all/{loss}" for loss in ("hinge", "exponential", "robust")}
+    assert {claim.verdict for claim in measured.claims} == {Verdict.HELD, Verdict.NOT_APPLICABLE}
 
 
 def test_rows_of_claims_are_those_of_the_report(measured: Measurement) -> None:
@@ -50,7 +57,8 @@ def test_rows_of_claims_are_those_of_the_report(measured: Measurement) -> None:
     for claim in json.loads(encoded(measured.to_json()))["claims"]:
         row.validate(claim)
         assert claim["id"] == f"{claim['theorem']}::{claim['subject']}"
-        assert claim["evidence"]["observed"]["effective"] == claim["evidence"]["observed"]["examples"] == 1
+        assert claim["evidence"]["observed"]["effective"] == (claim["verdict"] == "held")
+        assert claim["evidence"]["observed"]["examples"] == 1
         assert claim["witness"] is None
 
 
@@ -62,8 +70,9 @@ def test_every_theorem_about_a_trained_head_is_observed(measured: Measurement) -
 
     assert len(theorems) >= 20
     assert joint
-    assert {claim.id for claim in measured.claims} == expected | joint
-    assert len(measured.claims) == len(expected | joint)
+    found = [claim.id for claim in measured.claims if claim.theorem in theorems]
+    assert set(found) == expected | joint
+    assert len(found) == len(expected | joint)
 
 
 def test_a_measurement_is_no_truth_value(measured: Measurement) -> None:
@@ -194,8 +203,9 @@ def test_one_behaviour_has_no_priorities(measured: Measurement) -> None:
 
     assert alone.priorities == {}
     skipped = [claim for claim in alone.claims if claim.verdict is Verdict.NOT_APPLICABLE]
-    assert {claim.theorem.split(".")[1] for claim in skipped} == {"priority"}
-    assert all("behaviours together; 1 given" in claim.reason for claim in skipped)
+    of_heads = [claim for claim in skipped if "behaviours together" in claim.reason]
+    assert {claim.theorem.split(".")[1] for claim in of_heads} == {"priority", "adamw"}
+    assert all("; 1 given" in claim.reason for claim in of_heads)
     assert {claim.verdict for claim in alone.claims} == {Verdict.HELD, Verdict.NOT_APPLICABLE}
 
 

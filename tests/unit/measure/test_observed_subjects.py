@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from alignprops import Verdict, evaluate, find_theorem, find_theorems
+from alignprops.losses import PAIRWISE_LOSSES
 from alignprops.measurement import Measurement, observed_head
 from alignprops.models.feature_file import PreferenceFeatures
 from alignprops.subjects import observed as observed_module
@@ -27,7 +28,7 @@ def named(*names: str) -> list[str]:
     def load() -> PreferenceFeatures:
         raise AssertionError("ids need no features")
 
-    return [subject.id for subject in ObservedHead("m", names, load).subjects()]
+    return [subject.id for subject in ObservedHead("m", names, load).subjects() if subject.kind == "last-layer"]
 
 
 def test_ids_are_model_and_behaviour() -> None:
@@ -54,9 +55,30 @@ def test_names_of_files_cannot_break_a_claim_id(tmp_path: Path) -> None:
     folder = write_persona(tmp_path, generate_preferences(statements=4, behaviours=["seeks-quiet"]))
     (folder / "seeks-quiet.jsonl").rename(folder / "a::b, c.jsonl")
 
-    (subject,) = observed_head(None, [folder], dtype="float32", device="cpu").subjects()
+    subject, *others = observed_head(None, [folder], dtype="float32", device="cpu").subjects()
 
     assert subject.id == "alignprops-tiny/a-b-c"
+    convex = [other.id for other in others if other.kind == "convex-head"]
+    assert convex == [f"alignprops-tiny/a-b-c/{loss}" for loss in PAIRWISE_LOSSES]
+
+
+def test_every_loss_is_observed_on_all_behaviours_together(measured: Measurement) -> None:
+    """One subject a loss; what speaks of one loss is asked of that one alone, and every claim that applies holds."""
+    theorems = [theorem for theorem in find_theorems() if theorem.kind == "convex-head"]
+    asked = {
+        subject.id.removeprefix("alignprops-tiny/all/"): [t.id.split(".")[-1] for t in theorems if subject.speaks_of(t)]
+        for subject in heads(measured.features).subjects()
+        if subject.kind == "convex-head"
+    }
+    claims = [claim for claim in measured.claims if claim.theorem in {theorem.id for theorem in theorems}]
+
+    assert set(asked) == set(PAIRWISE_LOSSES)
+    assert [loss for loss, names in asked.items() if "quadratic" in names] == ["ipo"]
+    assert not any("hinge-flow" in names or "layer-step" in names for names in asked.values())
+    assert sum(map(len, asked.values())) == len(claims)
+    told = {claim.subject.rpartition("/")[2] for claim in claims if claim.verdict is Verdict.NOT_APPLICABLE}
+    assert told == {"hinge", "exponential", "robust"}
+    assert {claim.verdict for claim in claims} == {Verdict.HELD, Verdict.NOT_APPLICABLE}
 
 
 def test_a_model_is_read_once_and_only_when_asked(measured: Measurement) -> None:
