@@ -185,7 +185,7 @@ class SequenceSums:
         return np.asarray(self._error_sums().sum(axis=1) + TINY[self.problem.dtype])
 
     def _counted(self) -> Floats:
-        counted = np.zeros_like(self._p)
+        counted: Floats = np.zeros(self._p.shape)
         counted[np.arange(len(self._y)), self._y] = self._g
         return counted
 
