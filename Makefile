@@ -9,7 +9,7 @@ bin   := $(VENV)/bin
 stamp := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format build bench kill-matrix planted-errors seeds clean
+.PHONY: help run test lint types format build bench kill-matrix kills planted-errors seeds clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -45,6 +45,9 @@ bench: $(stamp)  ## the side-by-side table of benchmarks/
 
 kill-matrix: $(stamp) ## which theorem refutes which counterfeit
 	$(bin)/python -m benchmarks.kill_matrix $(ARGS)
+
+kills: $(stamp)  ## training runs, killed ten times each and resumed
+	$(bin)/python -m benchmarks.kills $(ARGS)
 
 planted-errors: $(stamp) ## errors planted in a copy of the sources; each must turn the run red
 	$(bin)/python -m benchmarks.planted_errors $(ARGS)

@@ -20,6 +20,7 @@ from alignprops.models.progress import show_progress
 from alignprops.options import DTYPES
 from alignprops.report.terminal import for_stdout
 from alignprops.training.settings import METHODS, OPTIMIZERS, STEPS, TrainSettings
+from alignprops.training.truncation import TRUNCATIONS
 
 if TYPE_CHECKING:
     from alignprops.trace import Trace
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "alignprops-train/1"
 DEFAULT_OUTPUT = "alignprops-train"
-TRUNCATIONS = ("refuse", "prompt-start", "response-end", "both")
 INTERRUPTED = 130
 
 
@@ -108,9 +108,10 @@ def execute(arguments: argparse.Namespace) -> int:
     from alignprops.models.loading import load_model
     from alignprops.models.tiny import load_tiny_model
     from alignprops.training.pairs import tokenize_pairs
+    from alignprops.training.processes import first_process, own_device
     from alignprops.training.run import train_model
 
-    options: Any = {"dtype": arguments.dtype, "device": arguments.device}
+    options: Any = {"dtype": arguments.dtype, "device": own_device(arguments.device)}
     model = load_tiny_model(**options) if arguments.model is None else load_model(arguments.model, **options)
     pairs = tokenize_pairs(model, preferences, max_length=settings.max_length, truncate=settings.truncate)
     train, evaluation = _split(pairs, settings)
@@ -128,7 +129,8 @@ def execute(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"interrupted; the trace so far is in {folder}, --resume goes on with it\n")
         return INTERRUPTED
     note = f"{folder}: finished before, nothing was done" if done_before else f"{folder}: finished"
-    emit(arguments, to_json(run.trace), for_stdout(*_told(run.trace, note)))
+    if first_process():
+        emit(arguments, to_json(run.trace), for_stdout(*_told(run.trace, note)))
     return 0
 
 

@@ -55,6 +55,17 @@ class Processes:
             self._accelerator.wait_for_everyone()
 
 
+def own_device(device: str) -> str:
+    """The device of this process: of several, each takes its own CUDA device where just `cuda` is asked for."""
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if several and device == "cuda" else device
+
+
+def first_process() -> bool:
+    """Whether this process speaks for all that were launched."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def launched_processes() -> Processes:
     """The processes that `accelerate launch` started, if it did and there are several.
 

@@ -262,7 +262,7 @@ def _described(
             "name": model.name,
             "source": str(source.get("model", model.name)),
             "dtype": model.dtype,
-            "device": model.device,
+            "device": model.device.partition(":")[0],
             "parameters": sum(weight.numel() for weight in model.network.parameters()),
             "fingerprint": fingerprint_of_network(model.network),
         },
