@@ -86,6 +86,19 @@ def test_a_rotation_changes_the_margins() -> None:
     assert margins == pytest.approx([1.0, np.sqrt(2)], rel=1e-7)
 
 
+def test_a_gradient_of_rounding_alone_may_have_either_sign() -> None:
+    """0.1 + 0.2 − 0.3 is not 0 in floats: without ε the step's direction is open, with ε = 1e-3 it hardly moves."""
+    inner = HeadProblem.of([[0.1], [0.2], [-0.3]], [1, 1, 1], eta=0.5, beta=1.0)
+    bare, softened = (
+        AdamProblem.of(inner, head=np.zeros((2, 1)), yes=0, no=1, epsilon=epsilon) for epsilon in (0.0, 1e-3)
+    )
+
+    assert float(bare.entries(adamw_step(bare)).error[0]) >= 4 * inner.eta
+    assert float(softened.entries(adamw_step(softened)).error[0]) <= 1e-11
+    assert float(bare.moving.value) - float(bare.moving.error) == 0
+    assert float(bare.moving.value) + float(bare.moving.error) == 1
+
+
 def test_no_gradient_and_no_epsilon_moves_nothing() -> None:
     """0/0 := 0; only the decay is left."""
     inner = HeadProblem.of([[1.0, 0.0]], [1], eta=0.5, beta=1.0)

@@ -61,6 +61,7 @@ def test_measured_errors_cover_those_of_the_floats(batches: MiniBatchProblem) ->
             (batches.curvature, balls.curvature),
             (batches.path_deviation(updates), balls.path_deviation(exact)),
             (run.head_change, balls.run(exact).head_change),
+            (run.entries, balls.run(exact).entries),
         ]
         for measured, ball in pairs:
             error, bound = distances(measured, ball)
@@ -78,6 +79,9 @@ def test_measured_expectations_cover_those_of_the_floats(scheme: BatchScheme) ->
         for name in ("mean_update_norm", "root_mean_square", "drift", "first_step_noise"):
             error, bound = distances(getattr(scheme, name)(updates), getattr(balls, name)(exact))
             assert (error <= bound + 1e-300).all(), name
+        first, of_balls = scheme.runs.first_steps(updates), balls.runs.first_steps(exact)
+        error, bound = distances(first, of_balls)
+        assert (error <= bound + 1e-300).all()
         error, bound = distances(scheme.noise, balls.noise)
         assert (error <= bound + 1e-300).all()
 
