@@ -20,7 +20,7 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from alignprops._errors import AlignpropsError, InputError
-from alignprops.commands import doctor, listing, measure, replay, report, run, show, train
+from alignprops.commands import doctor, listing, measure, replay, report, reproduce, run, show, train
 
 OK, FAILED, BAD_INPUT, INTERNAL_ERROR, NOTHING_SELECTED, INTERRUPTED = 0, 1, 2, 3, 5, 130
 
@@ -42,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"alignprops {version('alignprops')}")
     verbs = parser.add_subparsers(metavar="VERB", required=True, parser_class=_Parser)
-    for verb in (run, listing, show, measure, train, report, replay, doctor):
+    for verb in (run, listing, show, measure, train, reproduce, report, replay, doctor):
         verb.add_to(verbs)
     return parser
 

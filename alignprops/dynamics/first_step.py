@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from alignprops.measured import EPS, bounded
 
@@ -80,23 +81,27 @@ class FirstStep:
     def _mean_margin(self, theta: Tensor) -> Tensor:
         return self.policy.problem.beta * self.policy.log_ratio_differences(theta).mean()
 
-    @cached_property
+    @property
     def _margin_slopes(self) -> NDArray[np.float64]:
         """d(mean margin)/ds = −⟨∇(mean margin), G⟩ at `POINTS`."""
-        return self._slopes(self._mean_margin, -1)
+        return np.asarray(self._slopes[0])
 
-    @cached_property
+    @property
     def _drop_slopes(self) -> NDArray[np.float64]:
         """d(fall of the loss)/ds = ⟨∇L, G⟩ at `POINTS`."""
-        return self._slopes(self.policy.loss, 1)
+        return np.asarray(self._slopes[1])
 
-    def _slopes(self, quantity: Callable[[Tensor], Tensor], sign: int) -> NDArray[np.float64]:
+    @cached_property
+    def _slopes(self) -> NDArray[np.float64]:
+        """Both slopes, (2, 5), from one forward pass at each point."""
         policy, found = self.policy, []
         for share in POINTS:
-            theta = (policy.reference - share * self.eta * policy.gradient).detach().requires_grad_(True)
-            (gradient,) = torch.autograd.grad(quantity(theta), theta)
-            found.append(sign * float(gradient @ policy.gradient))
-        return np.array(found)
+            theta = (policy.reference - share * self.eta * policy.gradient).detach().requires_grad_()
+            margins = policy.problem.beta * policy.log_ratio_differences(theta)
+            (of_margin,) = torch.autograd.grad(margins.mean(), theta, retain_graph=True)
+            (of_loss,) = torch.autograd.grad(-logsigmoid(margins).mean(), theta)
+            found.append((-float(of_margin @ policy.gradient), float(of_loss @ policy.gradient)))
+        return np.array(found).T
 
     def _bend(self, slopes: NDArray[np.float64]) -> Any:
         noise = 2 * self.policy.roundings * EPS * float(np.abs(slopes).max())

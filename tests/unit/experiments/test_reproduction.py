@@ -1,0 +1,193 @@
+"""The experiments on the built-in model: what they claim, what they measure, what they leave behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_plan import SMALL
+
+from alignprops._errors import InputError, TheoremError, UnknownNameError
+from alignprops.commands import reproduce as verb
+from alignprops.dynamics.last_layer import train
+from alignprops.experiments import learning_speed
+from alignprops.experiments.plan import Plan
+from alignprops.experiments.reproduce import EXPERIMENTS, Reproduced, open_lab, reproduce
+from alignprops.results import Verdict
+from alignprops.trace import Trace
+
+Made = dict[str, Reproduced]
+
+
+def silent(*_: object) -> None:
+    """Say nothing."""
+
+
+def test_every_theorem_holds(reproduced: Made) -> None:
+    """On head runs, jointly, under aligned models and at the first step of whole models."""
+    claims = [claim for one in reproduced.values() for claim in one.experiment.claims]
+    verdicts = {claim.verdict for claim in claims}
+
+    assert verdicts == {Verdict.HELD, Verdict.NOT_APPLICABLE}
+    held = {claim.theorem for claim in claims if claim.verdict is Verdict.HELD}
+    assert {
+        "learning-dynamics.update-rate.upper-bound",
+        "learning-dynamics.loss.any-step",
+        "learning-dynamics.accuracy.certificate",
+        "learning-dynamics.priority.first-step",
+        "learning-dynamics.priority.horizon",
+        "learning-dynamics.first-order",
+        "learning-dynamics.first-step",
+    } <= held
+
+
+def test_subjects_are_named_by_model_method_and_behaviour(reproduced: Made) -> None:
+    """So that a report can be read without the command that made it."""
+    subjects = {claim.subject for claim in reproduced["learning-speed"].experiment.claims}
+
+    assert {"alignprops-tiny/loves-the-sea", "alignprops-tiny/full/plans-ahead"} <= subjects
+    joint = {claim.subject for claim in reproduced["prioritisation"].experiment.claims}
+    assert joint == {"alignprops-tiny/loves-the-sea/plans-ahead"}
+    aligned = {claim.subject.split("/")[0] for claim in reproduced["misalignment"].experiment.claims}
+    assert aligned == {"alignprops-tiny-aligned"}
+
+
+def test_tendencies_are_measurements_with_intervals(reproduced: Made) -> None:
+    """They have a value, a method and a count, and no verdict."""
+    measured = {m.id: m for one in reproduced.values() for m in one.experiment.measurements}
+
+    assert {
+        "learning-speed.rank-correlation.full",
+        "prioritisation.leader-share.head",
+        "prioritisation.leader-share.full",
+        "misalignment.rate-ratio.full",
+        "geometry.distinguishability-ratio.full",
+        "responses.displaced-train.full.plain",
+        "responses.accuracy-evaluation.head.flipped",
+    } <= set(measured)
+    share = measured["prioritisation.leader-share.full"]
+    assert share.n == 1
+    assert share.interval is not None
+    assert share.interval[0] <= share.value <= share.interval[1]
+    assert all(m.method and "verdict" not in m.to_json() for m in measured.values())
+
+
+def test_the_measured_head_runs_lie_within_the_bands(reproduced: Made) -> None:
+    """Every point of every curve that has a band; a band that is not that of the run would show."""
+    figures = [f for one in reproduced.values() for f in one.experiment.figures if f["kind"] == "curves"]
+    banded = [s for figure in figures for panel in figure["panels"] for s in panel["series"] if s["band"]]
+
+    assert len(banded) == 5
+    for series in banded:
+        values, low, high = (np.asarray(part, dtype=float) for part in (series["y"], *_ends(series["band"])))
+        slack = learning_speed.AGREEMENT * np.abs(values).max()  # of the trace's hidden states
+        assert (values >= low - slack).all()
+        assert (values <= high + slack).all()
+        assert (high - low)[-1] > 0
+
+
+def _ends(band: dict[str, object]) -> tuple[object, object]:
+    return band["low"], band["high"]
+
+
+def test_a_trace_that_is_not_the_engines_run_is_noticed(reproduced: Made, folder: Path) -> None:
+    """The claims would not be about what is drawn."""
+    lab = open_lab(
+        None, None, None, plan=SMALL, folder=folder, dtype="float32", device="cpu", say=silent, progress=silent
+    )
+    one, other = (learning_speed.alone(lab, "head", name) for name in lab.names)
+
+    with pytest.raises(TheoremError, match="apart from the last-layer engine"):
+        learning_speed._agreement(lab, {lab.names[0]: other, lab.names[1]: one})
+
+
+def test_the_head_run_of_the_trace_is_the_engines(reproduced: Made, folder: Path) -> None:
+    """The same statements, the same step size: movement and loss agree to 1e-5 at every step."""
+    lab = open_lab(
+        None, None, None, plan=SMALL, folder=folder, dtype="float32", device="cpu", say=silent, progress=silent
+    )
+    for name in lab.names:
+        trace, engine = learning_speed.alone(lab, "head", name), train(lab.problem(name))
+        assert trace.steps["head_change"] == pytest.approx(engine.head_change.value, rel=1e-5)
+        assert trace.evaluations["train.loss"][1:, 0] == pytest.approx(
+            engine.loss.value[trace.evaluations["step"][1:] - 1], rel=1e-6
+        )
+
+
+def test_the_document_names_traces_that_are_there(reproduced: Made, folder: Path) -> None:
+    """Relative to itself, finished, and complete."""
+    for one in reproduced.values():
+        document = json.loads(one.path.read_text())
+        assert document["schema"] == "alignprops-experiment/1"
+        assert document["traces"]
+        assert all(Trace.open(folder / name).finished for name in document["traces"])
+        assert {theorem["id"] for theorem in document["theorems"]} == {claim["theorem"] for claim in document["claims"]}
+        assert document["run"]["plan"]["steps"] == SMALL.steps
+
+
+def test_a_second_reproduction_trains_nothing_again(reproduced: Made, folder: Path) -> None:
+    """What is there is used: no file of any trace changes, and the figures are the same."""
+    before = {path: path.stat().st_mtime_ns for path in (folder / "traces").rglob("*") if path.is_file()}
+
+    again = reproduce(["prioritisation"], plan=SMALL, folder=folder)
+
+    assert {path: path.stat().st_mtime_ns for path in (folder / "traces").rglob("*") if path.is_file()} == before
+    assert again[0].experiment.to_json({})["figures"] == reproduced["prioritisation"].experiment.to_json({})["figures"]
+
+
+def test_other_settings_in_the_same_folder_are_refused(reproduced: Made, folder: Path) -> None:
+    """A run of another length is not taken for this one."""
+    from dataclasses import replace
+
+    with pytest.raises(InputError, match="steps"):
+        reproduce(["learning-speed"], plan=replace(SMALL, head_steps=13), folder=folder)
+
+
+# --- bad input ----------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_experiment_is_told_with_the_nearest(tmp_path: Path) -> None:
+    """Before a model is loaded."""
+    with pytest.raises(UnknownNameError, match=r"unknown experiment 'prioritization'.*'prioritisation'"):
+        reproduce(["prioritization"], folder=tmp_path)
+
+
+def test_one_behaviour_is_too_few(tmp_path: Path) -> None:
+    """The experiments compare."""
+    with pytest.raises(InputError, match="compare behaviours; 1 was given"):
+        reproduce(["learning-speed"], plan=Plan(behaviours=("plans-ahead",)), folder=tmp_path)
+
+
+def test_responses_in_place_of_statements_are_refused(tmp_path: Path) -> None:
+    """And the other way round."""
+    persona = tmp_path / "persona.jsonl"
+    rows = [
+        {"question": f"Q{i}?", "answer_matching_behavior": yes, "answer_not_matching_behavior": no}
+        for i, (yes, no) in enumerate([(" Yes", " No"), (" No", " Yes")] * 2)
+    ]
+    persona.write_text("\n".join(map(json.dumps, rows)))
+
+    with pytest.raises(InputError, match="one-token answers; expected pairs of whole responses"):
+        reproduce(["responses"], responses=persona, folder=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"methods": ("qlora",)}, "unknown method 'qlora'.*'lora'"),
+        ({"methods": ()}, "no method was given"),
+        ({"steps": 0}, "steps is 0; expected at least 1"),
+        ({"beta": float("nan")}, "beta is nan"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused(given: dict[str, object], message: str) -> None:
+    """At once."""
+    with pytest.raises(InputError, match=message):
+        Plan(**given)  # type: ignore[arg-type]
+
+
+def test_the_verb_knows_every_experiment() -> None:
+    """The names that `--help` tells are those that there are."""
+    assert tuple(EXPERIMENTS) == verb.NAMES
