@@ -33,6 +33,14 @@ class Series:
     band: Area | None = None
     spread: Area | None = None
 
+    @property
+    def outside(self) -> int:
+        """At how many points the curve lies outside its band, by more than what a drawing shows."""
+        if self.band is None:
+            return 0
+        room = 1e-6 * np.maximum(1e-300, np.abs(self.y))
+        return int(((self.y < self.band.low - room) | (self.y > self.band.high + room)).sum())
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -159,6 +167,18 @@ class Figure:
     def names(self) -> tuple[str, ...]:
         """The names that a legend tells, in order of appearance, each once."""
         return tuple(dict.fromkeys(_names(self.content)))
+
+    @property
+    def departures(self) -> tuple[tuple[str, int, int], ...]:
+        """The curves that leave their bands: name, at how many points, of how many. A picture must not hide it."""
+        if not isinstance(self.content, Curves):
+            return ()
+        return tuple(
+            (" – ".join(filter(None, (panel.title, series.name))), series.outside, int(np.isfinite(series.y).sum()))
+            for panel in self.content.panels
+            for series in panel.series
+            if series.outside
+        )
 
 
 def _names(content: Any) -> list[str]:

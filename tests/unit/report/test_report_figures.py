@@ -119,6 +119,18 @@ def test_a_band_is_drawn_around_its_curve_in_its_colour(tmp_path: Path) -> None:
     assert tuple(area.get_facecolor()[0][:3]) == pytest.approx(_rgb(SERIES[0]))
 
 
+def test_a_curve_that_leaves_its_band_is_told(tmp_path: Path) -> None:
+    """At how many points; rounding and gaps are no departure."""
+    high = [0.8 - 0.1 * step for step in made.STEPS]
+    low = [0.7 - 0.1 * step + 1e-12 for step in made.STEPS]
+    inside = made.series(band=made.band(low=low, high=high))
+    left = made.series("risk-averse", y=[0.7, None, 0.9, 0.4, 0.3, -1.0], band=made.band())
+    shown = figure(tmp_path, made.curves(made.panel(inside, left)))
+
+    assert shown.departures == (("loss – risk-averse", 2, 5),)
+    assert figure(tmp_path, made.bars()).departures == ()
+
+
 def _rgb(colour: str) -> tuple[float, ...]:
     return tuple(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
 

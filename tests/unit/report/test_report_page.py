@@ -81,8 +81,8 @@ def test_a_folder_of_every_kind_becomes_one_page(everything: str) -> None:
     assert "Theorems: learning dynamics" in text
     assert "What the theory reads in tiny" in text
     assert "Training run: lora on tiny" in text
-    assert [int(number) for number in re.findall(r"Figure (\d+)\.", text)] == list(range(1, 9))
-    assert "Corresponds to Figure 2 (a) of the paper." in text
+    assert [int(number) for number in re.findall(r'class="label">Figure (\d+)\.', everything)] == list(range(1, 9))
+    assert "In the paper: Figure 2 (a)." in text
     assert "Spearman 0.9 [0.7, 1.0]" in text
     assert "a<script>" in text  # a behaviour of the trace
 
