@@ -74,13 +74,14 @@ def test_full_training_is_dpo_as_it_is_written(
 
 @pytest.mark.parametrize("method", ["head", "lora", "full"])
 def test_accumulated_batches_are_one_big_batch(model: LanguageModel, split: Split, tmp_path: Path, method: Any) -> None:
-    """The same pairs, the same loss and gradient, to rounding; five pairs in two batches are still a mean over five."""
+    """The same pairs, the same loss and gradient, to rounding; batches of unequal sizes, 6, 5 and 5, too."""
     shared = TrainSettings(method=method, optimizer="sgd", learning_rate=0.02, steps=3)
     big = train_model(model, *split, replace(shared, batch_size=6), tmp_path / "big").trace
     small = train_model(model, *split, replace(shared, batch_size=2, gradient_accumulation=3), tmp_path / "small").trace
     whole = train_model(model, *split, shared, tmp_path / "whole").trace
-    parts = train_model(model, *split, replace(shared, gradient_accumulation=4), tmp_path / "parts").trace
+    parts = train_model(model, *split, replace(shared, gradient_accumulation=3), tmp_path / "parts").trace
 
+    assert len(split[0]) % 3
     for one, other in ((big, small), (whole, parts)):
         for column in ("loss", "gradient_norm", "parameter_change"):
             np.testing.assert_allclose(other.steps[column], one.steps[column], rtol=2e-5, err_msg=column)
@@ -136,6 +137,9 @@ def test_half_precision_keeps_masters(model: LanguageModel, split: Split, tmp_pa
     assert {weight.dtype for weight in policy.weights.values()} == {torch.float32}
     rate, norms = 1e-3, trace.steps["gradient_norm"]
     assert trace.steps["parameter_change"][0] == pytest.approx(rate * norms[0], rel=1e-3)
+    faster = train_model(half, *split, replace(settings, learning_rate=0.05), tmp_path / "faster")
+    assert abs(faster.trace.evaluations["train.margins"][-1]).max() > 1e-3
+    assert {weight.dtype for weight in faster.network.parameters()} == {torch.bfloat16}
 
 
 @pytest.mark.parametrize("method", ["head", "lora", "full"])
