@@ -15,7 +15,7 @@ from alignprops.report import presentation
 from alignprops.report.against import Comparison, compare
 from alignprops.report.claims_view import VERDICTS, counted
 from alignprops.report.documents import Document, collect
-from alignprops.report.figures.drawing import FORMATS, as_file, in_page
+from alignprops.report.figures.drawing import FORMATS, Drawing
 from alignprops.report.figures.specs import Figure
 from alignprops.report.figures.style import COLOURS, NARROW, WIDE
 from alignprops.report.json_report import require_writable
@@ -45,7 +45,12 @@ class Numbered:
 
     number: int
     stem: str
-    figure: Figure
+    drawing: Drawing
+
+    @property
+    def figure(self) -> Figure:
+        """What is drawn."""
+        return self.drawing.figure
 
 
 class Report:
@@ -76,7 +81,7 @@ class Report:
         files = []
         for numbered, kind in product(self.figures, formats):
             files.append(folder / f"{numbered.stem}.{kind}")
-            atomic.write_bytes(files[-1], as_file(numbered.figure, kind))
+            atomic.write_bytes(files[-1], numbered.drawing.file(kind))
         return tuple(files)
 
 
@@ -135,7 +140,7 @@ def _numbered(sections: Iterable[Section]) -> Iterator[Numbered]:
             number += 1
             stem = presentation.file_stem(each.name, figure.id)
             taken[stem] += 1
-            yield Numbered(number, stem if taken[stem] == 1 else f"{stem}-{taken[stem]}", figure)
+            yield Numbered(number, stem if taken[stem] == 1 else f"{stem}-{taken[stem]}", Drawing(figure))
 
 
 def _laid_out(each: Section, number: int, figures: Sequence[Numbered]) -> dict[str, Any]:
@@ -152,7 +157,7 @@ def _drawn(found: Numbered) -> dict[str, Any]:
     from markupsafe import Markup
 
     drawings = {
-        name: Markup(in_page(found.figure, width, f"f{found.number}{name[0]}-"))  # noqa: S704  # drawn here, escaped there
+        name: Markup(found.drawing.in_page(width, f"f{found.number}{name[0]}-"))  # noqa: S704  # drawn here, escaped there
         for name, width in (("wide", WIDE), ("narrow", NARROW))
     }
     return {"number": found.number, "figure": found.figure, "drawings": drawings}

@@ -21,23 +21,37 @@ NO_METADATA: dict[str, dict[str, None]] = {
 }
 
 
-def as_file(figure: Figure, kind: str, width: float = WIDE) -> bytes:
-    """The bytes of a PNG or SVG file; its letters are outlines, so that it looks the same everywhere."""
-    with styled(**{"svg.fonttype": "path"}):
-        return _saved(_drawn(figure, width), kind)
+class Drawing:
+    """A figure as it is drawn: laid out once for each width, whatever it is saved as."""
+
+    def __init__(self, figure: Figure) -> None:
+        self.figure = figure
+        self._laid_out: dict[float, Any] = {}
+
+    def file(self, kind: str, width: float = WIDE) -> bytes:
+        """The bytes of a PNG or SVG file; its letters are outlines, so that it looks the same everywhere."""
+        return self._saved(kind, width, letters="path")
+
+    def in_page(self, width: float, prefix: str) -> str:
+        """The SVG element for a page: text stays text, colours are variables, ids begin with `prefix`."""
+        drawn = self._saved("svg", width, letters="none")
+        return for_page(drawn.decode(), prefix=prefix, label=self.figure.title or self.figure.id)
+
+    def _saved(self, kind: str, width: float, *, letters: str) -> bytes:
+        buffer = io.BytesIO()
+        with styled(**{"svg.fonttype": letters}):
+            if width not in self._laid_out:
+                self._laid_out[width] = _laid_out(self.figure, width)
+            self._laid_out[width].savefig(buffer, format=kind, dpi=RESOLUTION, metadata=NO_METADATA[kind])
+        return buffer.getvalue()
 
 
-def in_page(figure: Figure, width: float, prefix: str) -> str:
-    """The SVG element for a page: text stays text, colours are variables, ids begin with `prefix`."""
-    with styled(**{"svg.fonttype": "none"}):
-        drawn = _saved(_drawn(figure, width), "svg")
-    return for_page(drawn.decode(), prefix=prefix, label=figure.title or figure.id)
-
-
-def _saved(drawn: Any, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    drawn.savefig(buffer, format=kind, dpi=RESOLUTION, metadata=NO_METADATA[kind])
-    return buffer.getvalue()
+def _laid_out(figure: Figure, width: float) -> Any:
+    """The layout takes as long as all the rest: it is found once and kept."""
+    drawn = _drawn(figure, width)
+    drawn.draw_without_rendering()
+    drawn.set_layout_engine("none")
+    return drawn
 
 
 def _drawn(figure: Figure, width: float) -> Any:

@@ -16,7 +16,7 @@ from alignprops.report.documents import collect
 from alignprops.report.experiment import read_experiment
 from alignprops.report.figures import curves, scatter
 from alignprops.report.figures.axes import power
-from alignprops.report.figures.drawing import as_file, in_page
+from alignprops.report.figures.drawing import Drawing
 from alignprops.report.figures.matrix import told
 from alignprops.report.figures.specs import Figure
 from alignprops.report.figures.style import COLOURS, NARROW, SERIES, WIDE, shortened, styled
@@ -32,7 +32,7 @@ def figure(folder: Path, document: dict[str, Any]) -> Figure:
 def test_every_kind_is_drawn(kind: str, tmp_path: Path) -> None:
     """Of the width of a page."""
     shown = figure(tmp_path, made.FIGURES[kind]())
-    png = as_file(shown, "png")
+    png = Drawing(shown).file("png")
 
     width, height = struct.unpack(">II", png[16:24])
     assert png.startswith(b"\x89PNG")
@@ -42,7 +42,7 @@ def test_every_kind_is_drawn(kind: str, tmp_path: Path) -> None:
 
 def test_an_svg_file_is_letters_as_outlines_and_no_date(tmp_path: Path) -> None:
     """It looks the same where the font is not installed."""
-    svg = as_file(figure(tmp_path, made.matrix()), "svg").decode()
+    svg = Drawing(figure(tmp_path, made.matrix())).file("svg").decode()
 
     assert svg.startswith("<?xml")
     assert "<text" not in svg
@@ -91,7 +91,7 @@ EXTREMES = {
 @pytest.mark.parametrize(("document", "text"), EXTREMES.values(), ids=EXTREMES)
 def test_whatever_the_values_a_figure_is_drawn(document: dict[str, Any], text: str, tmp_path: Path) -> None:
     """And says what it can: nothing fails, nothing warns."""
-    assert text in in_page(figure(tmp_path, document), WIDE, "f-")
+    assert text in Drawing(figure(tmp_path, document)).in_page(WIDE, "f-")
 
 
 def test_a_gap_is_a_gap_and_a_point_between_gaps_is_seen(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_projections_share_their_axes(tmp_path: Path) -> None:
 def test_a_figure_in_a_page_takes_the_colours_of_the_page(tmp_path: Path) -> None:
     """Every colour is a variable, so that it is legible in the dark; text is text, and ids are its own."""
     for kind in ("curves", "matrix", "bars"):
-        svg = in_page(figure(tmp_path, made.FIGURES[kind]()), WIDE, "f7-")
+        svg = Drawing(figure(tmp_path, made.FIGURES[kind]())).in_page(WIDE, "f7-")
 
         assert re.findall("#[0-9a-f]{6}", svg) == []
         assert set(re.findall(r"var\(--([a-z0-9-]+)\)", svg)) <= {*COLOURS, "sans"}
@@ -200,7 +200,7 @@ def test_no_two_colours_are_drawn_alike() -> None:
 
 def test_a_dollar_sign_in_a_name_is_no_mathematics(tmp_path: Path) -> None:
     """Names are not read as LaTeX."""
-    svg = in_page(figure(tmp_path, made.curves(made.panel(made.series(r"$\alpha$"), title="$x$"))), WIDE, "f-")
+    svg = Drawing(figure(tmp_path, made.curves(made.panel(made.series(r"$\alpha$"), title="$x$")))).in_page(WIDE, "f-")
 
     assert r"$\alpha$" in svg
     assert "$x$" in svg
