@@ -22,7 +22,7 @@ from alignprops.pytest_plugin import configuration_of
 from alignprops.report.statement import describe
 from alignprops.results import Result, Verdict
 from alignprops.subjects import Subject, parse_subject, references_for
-from alignprops.subjects.kinds import OBSERVED_KINDS
+from alignprops.subjects.kinds import OBSERVED_KINDS, TUNED_KINDS
 from alignprops.theorems import Theorem
 
 _seen = pytest.StashKey[dict[str, tuple[str, str]]]()
@@ -77,8 +77,8 @@ def _subjects(theorem: Theorem, configuration: Configuration) -> tuple[Subject, 
 
 
 def observed_subjects(theorem: Theorem, configuration: Configuration) -> tuple[Subject, ...]:
-    """The subjects `model/behaviour` of the model tier, for theorems that speak of a trained head."""
-    if theorem.kind not in OBSERVED_KINDS:
+    """The subjects of the model tier, for theorems that speak of a trained head or of a model before its first step."""
+    if theorem.kind not in (*OBSERVED_KINDS, *TUNED_KINDS):
         return ()
     return tuple(subject for subject in observed(configuration) if subject.speaks_of(theorem))
 
@@ -91,9 +91,9 @@ def observed(configuration: Configuration) -> tuple[Subject, ...]:
 @lru_cache(maxsize=1)
 def _observed(model: str | None, preferences: tuple[str, ...], dtype: str, device: str) -> tuple[Subject, ...]:
     """The subjects of a model; the data is read for its behaviours, the model when a claim first asks."""
-    from alignprops.measurement import observed_head
+    from alignprops.measurement import model_subjects
 
-    return observed_head(model, preferences or None, dtype=dtype, device=device).subjects()
+    return model_subjects(model, preferences or None, dtype=dtype, device=device)
 
 
 class TheoremItem(pytest.Item):
@@ -182,10 +182,10 @@ class ClaimItem(TheoremItem):
         return _with_stored_witnesses(found, self.config)
 
     def replay(self) -> str:
-        """With the stored witness, if the theorem can be found by its id; else the same inputs again."""
+        """With the stored witness, if that is enough and the theorem is found by its id; else the same inputs again."""
         witness = (self.result or {}).get("witness") or {}
         file = witness.get("simplest", {}).get("file")
-        if file is None or installed_suite(self.theorem.module) is None:
+        if file is None or not self.subject.self_contained or installed_suite(self.theorem.module) is None:
             return super().replay()
         return f"alignprops replay {shlex.quote(os.path.relpath(file))}"
 

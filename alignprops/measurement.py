@@ -6,9 +6,9 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,7 +32,14 @@ from alignprops.results import Result
 from alignprops.settings import Settings
 from alignprops.subjects.kinds import OBSERVED_KINDS
 from alignprops.subjects.observed import BETA, STEPS, ObservedHead
+from alignprops.subjects.observed_responses import ResponseHead
+from alignprops.subjects.subject import Subject
+from alignprops.subjects.tuned import TunedModel
 from alignprops.theorems import Theorem
+
+if TYPE_CHECKING:
+    from alignprops.models.loading import LanguageModel
+    from alignprops.training.pairs import TokenPairs
 
 SCHEMA = "alignprops-measure/1"
 #: Step counts at which the accuracy certificate is told.
@@ -41,6 +48,8 @@ CERTIFICATE_STEPS = (1, 10, 100, 1000, 10000)
 READING_NOISE = {"float64": 0.0, "float32": 8 * 2.0**-23, "float16": 8 * 2.0**-10, "bfloat16": 8 * 2.0**-7}
 #: Statements that are generated for each behaviour of the built-in model.
 GENERATED_STATEMENTS = 200
+#: Pairs of whole responses that are generated for each behaviour of the built-in model.
+GENERATED_DIALOGUES = 30
 
 #: The range of float32; beyond it a float64 model's statistics would overflow or vanish.
 SMALLEST, LARGEST = 2.0**-126, 2.0**128
@@ -218,6 +227,43 @@ def observed_head(
     """The runs of a model that is read only when a claim asks for them; the data is read now, for its behaviours."""
     names = read_statements(model, preferences).names
     return ObservedHead(model_name(model), names, lambda: extract(model, preferences, dtype=dtype, device=device))
+
+
+def model_subjects(
+    model: Source | None, preferences: Sequence[Source] | None, *, dtype: str, device: str
+) -> tuple[Subject, ...]:
+    """Everything that a model is observed as in the model tier; it is read only when a claim asks.
+
+    Its trained head on statements, its first step on the same, and its head on whole responses: those that are given,
+    or the generated dialogues of the built-in model.
+    """
+    from alignprops.data.generated_dialogues import generate_dialogues
+
+    given, name = read_statements(model, preferences), model_name(model)
+    load = partial(_with_pairs, model, dtype, device)
+    tuned = TunedModel(name, given.names, partial(load, given)).subjects()
+    if given.one_token:
+        head = observed_head(model, preferences, dtype=dtype, device=device).subjects()
+        responses = generate_dialogues(pairs=GENERATED_DIALOGUES) if model is None and preferences is None else None
+    else:
+        head, responses = (), given
+    if responses is None:
+        return (*head, *tuned)
+    return (*head, *tuned, *ResponseHead(name, responses.names, partial(load, responses)).subjects())
+
+
+def _with_pairs(
+    model: Source | None, dtype: str, device: str, preferences: PreferenceSet
+) -> tuple[LanguageModel, TokenPairs]:
+    """The model, and its pairs as tokens; whole responses that are too long are cut."""
+    from alignprops.models.loading import load_model
+    from alignprops.models.tiny import load_tiny_model
+    from alignprops.training.pairs import tokenize_pairs
+
+    network = (
+        load_tiny_model(dtype=dtype, device=device) if model is None else load_model(model, dtype=dtype, device=device)
+    )
+    return network, tokenize_pairs(network, preferences, truncate="refuse" if preferences.one_token else "both")
 
 
 def model_name(model: Source | None) -> str:

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from alignprops._errors import InputError
 from alignprops.commands.options import add_configuration, add_json, configuration_from, emit
 from alignprops.commands.run import DEFAULT_REPORT_DIR
+from alignprops.dynamics.policy_problem import LANGUAGE_MODEL
 from alignprops.engine import replay
 from alignprops.evidence.generation import VERSIONS
 from alignprops.registry import find_theorem
@@ -38,6 +40,11 @@ def execute(arguments: argparse.Namespace) -> int:
     theorem_id, _, subject_id = stored.claim.partition("::")
     theorem = find_theorem(theorem_id)
     instance = stored.rebuild(theorem.instance_type)
+    if getattr(instance, "kind", None) == LANGUAGE_MODEL:
+        raise InputError(
+            f"{stored.path}: the witness holds the pairs of a language model and not its weights; run the claim "
+            f"{stored.claim} again with that model (alignprops run {theorem_id} --tier model --model …)"
+        )
     result = replay(theorem, _subject(subject_id, theorem.kind), instance, configuration.settings).to_json()
     command = f"alignprops replay {stored.path}"
     emit(arguments, result, "\n".join([*_differences(stored), explain(describe(theorem), result, replay=command)]))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 #: The small policies; "language-model" is a real one, whose responses are padded with −1.
 Kind = Literal["table", "network", "transformer", "language-model"]
 KINDS: tuple[Kind, ...] = ("table", "network", "transformer")
+LANGUAGE_MODEL: Kind = "language-model"
 
 
 @dataclass(frozen=True, eq=False)

@@ -233,3 +233,19 @@ class Remainder:
             return sizes
         slips = strength * (self._mean_slip + 4 * EPS * float(norm(self.mean_feature)))
         return bounded(sizes, self._path_error[1:] + slips + 4 * EPS * self._largest + moved.shape[1] * EPS * sizes)
+
+
+def step_size(problem: TokenHeadProblem, x: float) -> tuple[float, float]:
+    """η at which ηT(a + cR) is `x` after the T steps of a problem, and R = ηβT‖φ̄‖, floats. Its own η is not read.
+
+    η = 1 where all gradients are 0: then nothing moves.
+    """
+    remainder, beta, steps = Remainder(problem, problem.head[None]), float(problem.beta), problem.steps
+    top = float(remainder.curvature.value)
+    a = beta**2 * top / 4 + beta * float(remainder.mean_smoothness.value)  # LD-20c
+    c = beta**2 * np.sqrt(top) * float(remainder.root_mean_square_smoothness.value) / 8
+    pace = beta * float(remainder.mean_feature_size.value)  # R = ηT·pace
+    if a == 0:
+        return 1.0, steps * pace
+    moved = 2 * x / (a + np.sqrt(a**2 + 4 * c * pace * x))  # ηT, the root of c·pace·(ηT)² + a·ηT = x
+    return float(moved / steps), float(moved * pace)

@@ -3,42 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
-import torch
 
+from alignprops._errors import ModelError
 from alignprops.data.names import safe_name
 from alignprops.dynamics.last_layer import train
 from alignprops.engine import evaluate
 from alignprops.experiments.lab import Lab, only
 from alignprops.measurement import head_theorems
-from alignprops.models.loading import LanguageModel
 from alignprops.models.policy import ModelPolicy
 from alignprops.registry import find_theorems
 from alignprops.results import Result
 from alignprops.settings import Settings
 from alignprops.subjects import Subject
 from alignprops.subjects.observed import ObservedHead
+from alignprops.subjects.observed_responses import REMAINDER, few_responses, response_subject
 from alignprops.subjects.subject import NotApplicable
+from alignprops.subjects.tuned import FIRST_ORDER, few, first_step_policy, policy_subject, too_large
 from alignprops.theorems import Theorem
-from alignprops.training.network_policy import adapted_network
 from alignprops.training.pairs import TokenPairs
-from alignprops.training.settings import Method, TrainSettings
+from alignprops.training.settings import Method
 
 #: What is asked of a pair of behaviours; the rest speaks of each alone.
 JOINT = "learning-dynamics.priority.*"
-#: What is asked of a model whose features move.
-FIRST_ORDER = ("learning-dynamics.first-order", "learning-dynamics.first-step")
-#: The mean margin that the first step is to bring at first; halved until the slopes move along a line up to a quarter.
-FIRST_MARGIN, HALVINGS = 2.0**-8, 12
 
 
-def head_claims(lab: Lab, observed: ObservedHead | None = None) -> list[Result]:
-    """Every theorem about a trained head, on the head run of every behaviour alone."""
+#: The families of theorems that go beyond the paper.
+EXTENSIONS = tuple(
+    f"learning-dynamics.{family}.*" for family in ("minibatch", "flow", "adamw", "policy-accuracy", "convex-loss")
+)
+#: These speak of fresh samples from a known distribution, which a run on given statements has none of.
+POPULATIONS = "learning-dynamics.generalisation.*"
+
+
+def head_claims(lab: Lab, observed: ObservedHead | None = None, *, extensions: bool = False) -> list[Result]:
+    """The paper's theorems about a trained head, or the extensions, on the head run of every behaviour alone.
+
+    Of the extensions also those about neighbouring behaviours; pairs of the paper's are `joint_claims`.
+    """
     runs = observed or observed_head(lab)
-    theorems = [theorem for theorem in head_theorems(("*",)) if theorem.behaviours[0] == 1]
-    return _evaluated(theorems, runs.subjects())
+    about_runs = [theorem for theorem in head_theorems(("*",)) if not fnmatchcase(theorem.id, POPULATIONS)]
+    theorems = [theorem for theorem in about_runs if _extends(theorem) is extensions]
+    return _evaluated([t for t in theorems if extensions or t.behaviours[0] == 1], runs.subjects())
+
+
+def _extends(theorem: Theorem) -> bool:
+    return any(fnmatchcase(theorem.id, family) for family in EXTENSIONS)
 
 
 def observed_head(lab: Lab) -> ObservedHead:
@@ -72,55 +85,38 @@ def first_step_claims(lab: Lab, names: Sequence[str]) -> tuple[list[Result], lis
     for method in lab.plan.tuned:
         for name in names:
             pairs = few(only(lab.split[0], [name]), lab.plan.first_step_pairs, lab.plan.seed)
-            policy = first_step_policy(lab.model, pairs, method, beta=lab.plan.beta, seed=lab.plan.seed)
-            claims += policy_claims(f"{lab.model.name}/{method}/{safe_name(name)}", policy)
-            rows.append({"method": method, "behaviour": name, **_told(policy)})
+            found, told = first_step(lab, method, pairs, f"{lab.model.name}/{method}/{safe_name(name)}")
+            claims += found
+            rows += [{"method": method, "behaviour": name, **figures} for figures in told]
     return claims, rows
 
 
-def policy_claims(subject_id: str, policy: ModelPolicy) -> list[Result]:
+def first_step(
+    lab: Lab, method: Method, pairs: TokenPairs, subject_id: str
+) -> tuple[list[Result], list[dict[str, Any]]]:
+    """The claims on a method's first step on some pairs, and what it brought (nothing of a model that is too large)."""
+    policy: ModelPolicy | NotApplicable | None = too_large(lab.model)
+    if policy is None:
+        try:
+            policy = first_step_policy(lab.model, pairs, method, beta=lab.plan.beta, seed=lab.plan.seed)
+        except ModelError as error:
+            policy = NotApplicable(str(error))
+    claims = policy_claims(subject_id, policy)
+    return claims, [] if isinstance(policy, NotApplicable) else [_told(policy)]
+
+
+def policy_claims(subject_id: str, policy: ModelPolicy | NotApplicable) -> list[Result]:
     """The theorems about any differentiable policy that can be asked of a language model."""
-
-    def instance(theorem: Theorem) -> Any:
-        asked = theorem.id in FIRST_ORDER
-        return policy.problem if asked else NotApplicable("it needs the gradients of all pairs at once")
-
-    subject = Subject(subject_id, "policy", lambda: lambda problem: policy, observed=instance)
-    return _evaluated(find_theorems(FIRST_ORDER), [subject])
+    return _evaluated(find_theorems(FIRST_ORDER), [policy_subject(subject_id, lambda: policy)])
 
 
-def first_step_policy(
-    model: LanguageModel, pairs: TokenPairs, method: Method, *, beta: float, seed: int
-) -> ModelPolicy:
-    """A model before its first step, whose size is such that the slopes along the step move along a line."""
-    network, names = _trained_part(model, method, seed)
-    eta = 1.0
-    policy = ModelPolicy(network, pairs, beta=beta, eta=eta, trained=names)
-    squared = float(policy.gradient @ policy.gradient)
-    eta = FIRST_MARGIN / (2 * squared) if squared > 0 else 1.0  # LD-15: the mean margin is 2η‖G‖²
-    for _ in range(HALVINGS):
-        policy = policy.with_step(eta)
-        if max(policy.first_step.margin_wobble, policy.first_step.drop_wobble) <= 1 / 4:
-            break
-        eta /= 2
-    return policy
-
-
-def _trained_part(model: LanguageModel, method: Method, seed: int) -> tuple[Any, list[str]]:
-    """The network that a method trains, and the names of the parameters that it moves."""
-    if method == "full":
-        return model.network, [name for name, _ in model.network.named_parameters()]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = adapted_network(model, TrainSettings(method="lora").resolved(1))
-    return network, [name for name, weight in network.named_parameters() if weight.requires_grad]
-
-
-def few(pairs: TokenPairs, count: int, seed: int) -> TokenPairs:
-    """Some of the pairs, drawn at random."""
-    if len(pairs) <= count:
-        return pairs
-    return pairs.select(np.sort(np.random.default_rng(seed).permutation(len(pairs))[:count]))
+def response_claims(lab: Lab) -> list[Result]:
+    """Linearisation with its remainder, on the head trained on a few of the whole responses."""
+    subject = response_subject(
+        f"{lab.model.name}/head/responses",
+        lambda: few_responses(lab.model, lab.response_split[0], beta=lab.plan.beta, seed=lab.plan.seed),
+    )
+    return _evaluated(find_theorems((REMAINDER,)), [subject])
 
 
 def _told(policy: ModelPolicy) -> dict[str, Any]:

@@ -7,12 +7,13 @@ import math
 import numpy as np
 
 from alignprops.experiments import intervals
-from alignprops.experiments.claims import few, first_step_policy, policy_claims
+from alignprops.experiments.claims import first_step, response_claims
 from alignprops.experiments.document import Experiment, Measurement
 from alignprops.experiments.figures import Spec, curves, line, panel
 from alignprops.experiments.lab import Lab
 from alignprops.experiments.learning_speed import METHOD_NAMES
 from alignprops.experiments.series_of import at_last, curve
+from alignprops.subjects.tuned import few
 from alignprops.trace import Trace
 from alignprops.training.settings import Method
 
@@ -21,7 +22,7 @@ SUMMARY = (
     "DPO on multi-token responses, with the labels as they are and flipped. Likelihood displacement is the share of "
     "pairs whose chosen response became less likely than under the reference; implicit-reward accuracy the share of "
     "pairs whose margin is positive. Both are measurements, with exact binomial intervals over pairs. The first step "
-    "obeys LD-15."
+    "obeys LD-15, the head stays as near to its linearisation as LD-20 says."
 )
 KINDS = {False: "as labelled", True: "flipped"}
 
@@ -35,10 +36,11 @@ def run(lab: Lab) -> Experiment:
         for flip, trace in runs.items():
             made.measurements += _measured(method, flip, trace)
             made.traces.append(lab.relative(trace))
+    if "head" in lab.plan.methods:
+        made.claims += response_claims(lab)
     for method in lab.plan.tuned:
         pairs = few(lab.response_split[0], max(2, lab.plan.first_step_pairs // 4), lab.plan.seed)
-        policy = first_step_policy(lab.model, pairs, method, beta=lab.plan.beta, seed=lab.plan.seed)
-        made.claims += policy_claims(f"{lab.model.name}/{method}/responses", policy)
+        made.claims += first_step(lab, method, pairs, f"{lab.model.name}/{method}/responses")[0]
     made.tables.append(_table(lab))
     return made
 

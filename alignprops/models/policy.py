@@ -20,7 +20,7 @@ from torch.func import functional_call
 from torch.nn.utils.rnn import pad_sequence
 
 from alignprops.dynamics.policies import Policy
-from alignprops.dynamics.policy_problem import PolicyProblem
+from alignprops.dynamics.policy_problem import LANGUAGE_MODEL, PolicyProblem
 from alignprops.models.silence import silence
 from alignprops.models.widened import Widened
 from alignprops.training.pairs import TokenPairs
@@ -43,17 +43,30 @@ class ModelPolicy(Policy):
     """
 
     def __init__(self, network: Any, pairs: TokenPairs, *, beta: float, eta: float, trained: Sequence[str]) -> None:
-        self.problem = describe_pairs(pairs, vocabulary=_vocabulary(network), beta=beta, eta=eta)
         self._module = _differentiable(network)
+        self._vocabulary = _vocabulary(network)
         parameters = dict(self._module.named_parameters())
         self._shapes = [(name, parameters[name].shape) for name in trained]
         self.reference = torch.cat([parameters[name].detach().reshape(-1) for name in trained])
+        self._narrow = _computes_in_float32(self._module, torch.zeros((1, 1), dtype=torch.int64))
+        self._put(pairs, beta=beta, eta=eta)
+
+    def _put(self, pairs: TokenPairs, *, beta: float, eta: float) -> None:
+        self.problem = describe_pairs(pairs, vocabulary=self._vocabulary, beta=beta, eta=eta)
         device = self.reference.device
         self._sides = [_Side.of(side, pairs.prompt_lengths, device) for side in (pairs.chosen, pairs.rejected)]
         self._sequences = [side.ids for side in self._sides]
         self.roundings = _roundings(self._module, max(side.ids.shape[1] for side in self._sides))
-        if _computes_in_float32(self._module, self._sides[0].ids[:1, :1]):
+        if self._narrow:
             self.roundings *= FLOAT32
+
+    def with_pairs(self, pairs: TokenPairs) -> ModelPolicy:
+        """The same weights, which are not copied, on other pairs."""
+        made = copy.copy(self)
+        for name in _known_of(type(self)):
+            vars(made).pop(name, None)
+        made._put(pairs, beta=self.problem.beta, eta=self.problem.eta)
+        return made
 
     def with_step(self, eta: float) -> ModelPolicy:
         """The same policy with another size of its first step; what is known already is kept."""
@@ -96,6 +109,11 @@ class ModelPolicy(Policy):
         return self._rows[1]
 
 
+def _known_of(kind: type) -> list[str]:
+    """What a policy works out once and keeps."""
+    return [name for base in kind.__mro__ for name, value in vars(base).items() if isinstance(value, cached_property)]
+
+
 class _Side:
     """The chosen or the rejected sequences, padded on the right."""
 
@@ -122,7 +140,7 @@ def describe_pairs(pairs: TokenPairs, *, vocabulary: int, beta: float, eta: floa
     ]
     longest = max(len(ids) for side in sides for ids in side)
     return PolicyProblem(
-        kind="language-model",
+        kind=LANGUAGE_MODEL,
         prompts=_padded(prompts, max(map(len, prompts)), left=True),
         chosen=_padded(sides[0], longest, left=False),
         rejected=_padded(sides[1], longest, left=False),
@@ -155,7 +173,7 @@ def _computes_in_float32(module: nn.Module, ids: Tensor) -> bool:
     """Whether some part of the network insists on float32."""
     mode = Widened()
     with mode, torch.no_grad():
-        module(input_ids=ids, use_cache=False)
+        module(input_ids=ids.to(next(module.parameters()).device), use_cache=False)
     return mode.narrow
 
 

@@ -33,6 +33,8 @@ class Kind:
 
 #: Kinds that a real model is observed as: its unembedding, trained.
 OBSERVED_KINDS = ("last-layer", "convex-head", "mini-batch", "gradient-flow", "adamw", "weight-decay")
+#: Kinds that it is observed as beside, in the model tier: before its first step, and its head on whole responses.
+TUNED_KINDS = ("policy", "token-head")
 
 _KINDS: dict[str, Kind] = {}
 #: Modules that register the built-in kinds, imported when a kind is first asked for.

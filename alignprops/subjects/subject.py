@@ -39,6 +39,7 @@ class Subject:
         observed: None for a subject that is attacked with generated instances; for one that brings its own (a
             real model), the function that gives a theorem its instance, or says why it has none.
         suits: whether a theorem of the kind is worth asking about this subject (told without reading a model).
+        self_contained: whether a stored instance is all that the kind's reference needs to judge it again.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Subject:
     exact: bool = False
     observed: Callable[[Theorem], Any | NotApplicable] | None = None
     suits: Callable[[Theorem], bool] = _always
+    self_contained: bool = True
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id) or self.id in RESERVED_SUBJECTS or "::" in self.id:
