@@ -17,7 +17,7 @@ from alignprops.options import DTYPES
 from alignprops.report.terminal import STYLES, for_stdout
 
 #: Names of the experiments, here too so that `--help` reads no model library; a test holds them to the table.
-NAMES = ("learning-speed", "prioritisation", "misalignment", "geometry", "responses")
+NAMES = ("learning-speed", "prioritisation", "misalignment", "geometry", "responses", "extensions")
 
 
 def add_to(verbs: Any) -> None:

@@ -158,7 +158,7 @@ def _agreement(lab: Lab, runs: dict[str, Trace]) -> Spec:
         apart = float(np.abs(trace.steps["head_change"] - moved).max() / moved.max())
         if not apart <= AGREEMENT:
             raise TheoremError(
-                f"the head run of {name!r} is {apart:.1e} apart from the last-layer engine, allowed is {AGREEMENT:.0e}: "
+                f"the head run of {name!r} is {apart:.1e} from the last-layer engine, allowed is {AGREEMENT:.0e}: "
                 "the claims would not be about the run that is drawn"
             )
         rows.append([name, at_last(trace, "loss"), float(engine.loss.value[-1]), apart])

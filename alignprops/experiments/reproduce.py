@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from alignprops._errors import InputError, UnknownNameError
 from alignprops.data.loading import load_preferences
 from alignprops.data.preferences import PreferenceSet
-from alignprops.experiments import geometry, learning_speed, misalignment, prioritisation, responses
+from alignprops.experiments import extensions, geometry, learning_speed, misalignment, prioritisation, responses
 from alignprops.experiments.document import Experiment
 from alignprops.experiments.lab import Lab, Say
 from alignprops.experiments.plan import Plan
 from alignprops.measurement import Source, read_statements
+from alignprops.models.loading import LanguageModel, load_model
 from alignprops.models.progress import Progress, no_progress
+from alignprops.models.tiny import load_tiny_model
 from alignprops.report.json_report import versions
 
 ALL = "all"
 EXPERIMENTS: Mapping[str, Callable[[Lab], Experiment]] = {
-    module.NAME: module.run for module in (learning_speed, prioritisation, misalignment, geometry, responses)
+    module.NAME: module.run
+    for module in (learning_speed, prioritisation, misalignment, geometry, responses, extensions)
 }
+#: Parameters below which a model is trained on one thread.
+SMALL_MODEL = 1_000_000
 #: Statements of each generated behaviour, and generated pairs of responses.
 GENERATED_STATEMENTS, GENERATED_RESPONSES = 120, 30
 
@@ -75,10 +83,23 @@ def reproduce(
     made = []
     for name in chosen:
         started = time.perf_counter()
-        experiment = EXPERIMENTS[name](lab)
+        with _threads_for(lab.model):
+            experiment = EXPERIMENTS[name](lab)
         described = _run(lab, preferences, responses, command=command, seconds=time.perf_counter() - started)
         made.append(Reproduced(experiment, experiment.save(folder, described)))
     return made
+
+
+@contextmanager
+def _threads_for(model: LanguageModel) -> Iterator[None]:
+    """One thread for a small model on a CPU: its operations are too short to be shared."""
+    before = torch.get_num_threads()
+    if sum(weight.numel() for weight in model.network.parameters()) < SMALL_MODEL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _chosen(names: Sequence[str]) -> list[str]:
@@ -101,9 +122,6 @@ def open_lab(
     progress: Progress,
 ) -> Lab:
     """Load the model and the data."""
-    from alignprops.models.loading import load_model
-    from alignprops.models.tiny import load_tiny_model
-
     statements = _statements(model, preferences, plan)
     pairs = _responses(responses)
     say("loading the model")

@@ -12,6 +12,7 @@ from alignprops.experiments.reproduce import ALL, Reproduced, reproduce
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where it is kept."""
     return tmp_path_factory.mktemp("reproduction")
 
 
