@@ -92,13 +92,19 @@ class ModelPolicy(Policy):
     def _rows(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """‖∇h_i‖ and ⟨∇h_i, G⟩ of every pair, (n,) each."""
         theta = self.reference.detach().requires_grad_(True)  # torch's own spelling
-        heights = self.log_ratio_differences(theta)
         sizes, along = [], []
-        for height in heights:
-            (row,) = torch.autograd.grad(height, theta, retain_graph=True)
+        for place in range(len(self.problem.prompts)):
+            (row,) = torch.autograd.grad(self._at(place)._preference(theta).sum(), theta)
             sizes.append(float(row.norm()))
             along.append(float(row @ self.gradient))
         return np.array(sizes), np.array(along)
+
+    def _at(self, place: int) -> ModelPolicy:
+        """The policy on one of the pairs, for its log-ratio only."""
+        made = copy.copy(self)
+        made._sides = [side.at(place) for side in self._sides]
+        made._sequences = [side.ids for side in made._sides]
+        return made
 
     @cached_property
     def _feature_sizes(self) -> NDArray[np.float64]:
@@ -119,6 +125,11 @@ class _Side:
 
     def __init__(self, ids: Tensor, mask: Tensor, scored: Tensor) -> None:
         self.ids, self.mask, self.scored = ids, mask, scored
+
+    def at(self, place: int) -> _Side:
+        """One sequence of them."""
+        row = slice(place, place + 1)
+        return _Side(self.ids[row], self.mask[row], self.scored[row])
 
     @classmethod
     def of(cls, sequences: Sequence[NDArray[np.int64]], prompts: NDArray[np.int64], device: torch.device) -> _Side:
