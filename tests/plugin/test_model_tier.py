@@ -22,6 +22,8 @@ from alignprops.subjects import observed
 from alignprops.subjects.last_layer import single_rate
 
 INITIAL, PRIORITY = "learning-dynamics.initial-rate", "learning-dynamics.priority.horizon"
+FIRST_STEP, LINEARISED = "learning-dynamics.first-step", "learning-dynamics.linearised"
+REMAINDER = "learning-dynamics.remainder.run"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,6 +67,72 @@ def test_subjects_are_behaviours_of_the_model(
     expected = [f"{INITIAL}::{name}" for name in (*both, "mutants", "proof")]
     expected += [f"{PRIORITY}::{name}" for name in (*both, "tiny-llama/all", "mutants", "proof")]
     assert items == expected
+
+
+def test_first_steps_are_subjects_of_every_method(
+    pytester: pytest.Pytester, given: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of adapters and of all weights, for theorems about any policy; a collection reads no model."""
+    monkeypatch.setattr(measurement, "_with_pairs", lambda *_: pytest.fail("read"))
+
+    result = pytester.runpytest("--collect-only", "-q", TIER, *given, *where(FIRST_STEP, REMAINDER))
+
+    items = [line.partition("::")[2] for line in result.outlines if "::" in line]
+    subjects = [f"tiny-llama/{method}/{name}" for method in ("lora", "full") for name in ("first", "second")]
+    references = ["tabular-softmax", "two-layer-network", "tiny-transformer"]
+    assert items[:-3] == [f"{FIRST_STEP}::{name}" for name in (*references, *subjects, "mutants", "proof")]
+    assert items[-3:] == [f"{REMAINDER}::{name}" for name in ("toy", "mutants", "proof")]
+
+
+def test_first_steps_are_observed(pytester: pytest.Pytester, given: list[str]) -> None:
+    """The linearised model is not asked of a language model."""
+    result = pytester.runpytest(TIER, *given, *where(FIRST_STEP, LINEARISED), "-k", "full/second", "-rs")
+
+    result.assert_outcomes(passed=1, skipped=1, deselected=16)
+    result.stdout.fnmatch_lines(["SKIPPED*: it needs the gradients of all pairs at once"])
+
+
+def test_whole_responses_are_observed_on_the_head(pytester: pytest.Pytester, save_model: Callable[..., Path]) -> None:
+    """Their first steps too; there are no statements for the theorems about one-token answers."""
+    rows = [
+        {"prompt": "I would", "chosen": f" rather swim{end}", "rejected": f" not read{end}"}
+        for end in ("", " today", " tomorrow")
+    ]
+    file = pytester.path / "pairs.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    options = [f"--alignprops-model={save_model('llama')}", f"--alignprops-preferences={file}"]
+
+    result = pytester.runpytest(TIER, *options, *where(INITIAL, FIRST_STEP, REMAINDER), "-v", "-k", "tiny-llama")
+
+    ids = [line.split()[0].split(".py::")[1] for line in result.outlines if "PASSED" in line]
+    assert ids == [f"{FIRST_STEP}::tiny-llama/{name}" for name in ("lora/pairs", "full/pairs")] + [
+        f"{REMAINDER}::tiny-llama/head/pairs"
+    ]
+    result.assert_outcomes(passed=3, deselected=11)
+
+
+def test_a_first_step_that_is_refuted_is_run_again_with_its_model(
+    pytester: pytest.Pytester, given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its witness holds the pairs and not the weights: the printed command does, and `replay` says so."""
+    from alignprops.models.policy import ModelPolicy
+
+    original = ModelPolicy.loss_gradient
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ModelPolicy, "loss_gradient", lambda self, theta: 2 * original(self, theta))
+        result = pytester.runpytest(
+            TIER, *given, *where(FIRST_STEP), "-k", "full/second", "--alignprops-report-dir=told"
+        )
+    result.assert_outcomes(failed=1, deselected=8)
+    (command,) = [shlex.split(line)[2:] for line in result.outlines if line.strip().startswith("replay ")]
+    witness = json.loads((pytester.path / "told" / "report.json").read_text())["claims"][0]["witness"]["simplest"][
+        "file"
+    ]
+
+    assert main(["replay", witness]) == 2
+    assert "holds the pairs of a language model and not its weights" in capsys.readouterr().err
+    claim_items._observed.cache_clear()
+    pytester.runpytest(*command).assert_outcomes(passed=1)
 
 
 def test_claims_are_observed_and_reported(
