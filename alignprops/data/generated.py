@@ -155,7 +155,7 @@ def _write(behaviour: GeneratedBehaviour, count: int, seed: int) -> Behaviour:
     labels = [i % 2 == 0 for i in range(count)]
     rng.shuffle(labels)
     written = tuple(_statement(behaviour, label, line, rng) for line, label in enumerate(labels, start=1))
-    return Behaviour(behaviour.name, written, "generated")
+    return Behaviour(behaviour.name, written, f"generated/{behaviour.name}")
 
 
 def _statement(behaviour: GeneratedBehaviour, label: bool, line: int, rng: random.Random) -> Statement:

@@ -106,7 +106,7 @@ def _write(behaviour: DialogueBehaviour, count: int, seed: int) -> Behaviour:
     rng = random.Random(f"{seed}/{behaviour.name}")  # noqa: S311 - not a secret
     drawn = rng.sample(possible, count)
     statements = tuple(Statement(*texts, line) for line, texts in enumerate(drawn, start=1))
-    return Behaviour(behaviour.name, statements, "generated")
+    return Behaviour(behaviour.name, statements, f"generated/{behaviour.name}")
 
 
 def _possible(behaviour: DialogueBehaviour) -> list[tuple[str, str, str]]:

@@ -157,7 +157,30 @@ def _measured(method: Method, found: dict[str, Flips]) -> list[Measurement]:
             "exact binomial (Clopper–Pearson)",
             len(found),
         ),
+        *_steps(method, found),
     ]
+
+
+def _steps(method: Method, found: dict[str, Flips]) -> list[Measurement]:
+    """Steps to the accuracy, from the base model and from the aligned one, where both reach it."""
+    pairs = [(steps_to(flips.base, ACCURACY), steps_to(flips.aligned, ACCURACY)) for flips in found.values()]
+    reached = [(base, aligned) for base, aligned in pairs if base is not None and aligned is not None]
+    made = []
+    for place, start in enumerate(("base", "aligned")):
+        value, interval = intervals.mean([steps[place] for steps in reached])
+        made.append(
+            Measurement(
+                f"{NAME}.steps.{start}.{method}",
+                f"steps until flipped labels are learned to an accuracy of {ACCURACY} from the {start} model "
+                f"({METHOD_NAMES[method]}), of behaviours that both models learn so far: mean",
+                value,
+                interval,
+                f"percentile bootstrap over behaviours, {intervals.RESAMPLES:,} resamples",
+                len(reached),
+                "steps",
+            )
+        )
+    return made
 
 
 def _area(trace: Trace) -> float:

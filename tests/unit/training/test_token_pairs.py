@@ -81,7 +81,7 @@ def test_one_token_answers_are_those_that_measure_resolves(model: LanguageModel)
     ):
         assert ids[:-1].tolist() == other[:-1].tolist() == prompt
         assert (ids[-1], other[-1]) == (answers.positive, answers.negative)[:: int(sign)]
-    assert pairs.where[12] == "generated:3"
+    assert pairs.where[12] == f"generated/{preferences.names[1]}:3"
     assert pairs.texts[12] == preferences.behaviours[1].statements[2].prompt
 
 
