@@ -5,8 +5,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 
-from alignprops.dynamics.last_layer import train
 from alignprops.dynamics.first_step import FirstStep, _wobble
+from alignprops.dynamics.last_layer import train
 from alignprops.dynamics.policies import Policy
 from alignprops.dynamics.policy_problem import KINDS, PolicyProblem
 from alignprops.strategies.policies import policy_problems

@@ -40,6 +40,9 @@ def test_every_theorem_holds(reproduced: Made) -> None:
         "learning-dynamics.priority.horizon",
         "learning-dynamics.first-order",
         "learning-dynamics.first-step",
+        "learning-dynamics.remainder.smoothness",
+        "learning-dynamics.remainder.first-step",
+        "learning-dynamics.remainder.run",
     } <= held
 
 
@@ -52,6 +55,8 @@ def test_subjects_are_named_by_model_method_and_behaviour(reproduced: Made) -> N
     assert joint == {"alignprops-tiny/loves-the-sea/plans-ahead"}
     aligned = {claim.subject.split("/")[0] for claim in reproduced["misalignment"].experiment.claims}
     assert aligned == {"alignprops-tiny-aligned"}
+    responses = {claim.subject for claim in reproduced["responses"].experiment.claims}
+    assert responses == {"alignprops-tiny/head/responses", "alignprops-tiny/full/responses"}
 
 
 def test_tendencies_are_measurements_with_intervals(reproduced: Made) -> None:
