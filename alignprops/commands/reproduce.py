@@ -36,7 +36,7 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--methods", metavar="A,B", default="head,lora,full", help="of head, lora, full (default: all)")
     verb.add_argument("--behaviours", metavar="A,B", help="only these (default: the first eight)")
     for name, kind, text in (
-        ("max-statements", int, "statements of each behaviour, at most (default: 300)"),
+        ("max-statements", int, "statements of each behaviour, at most (default: 200)"),
         ("max-pairs", int, "pairs of responses, at most (default: 200)"),
         ("steps", int, "updates of a fine-tuning run (default: 40)"),
         ("head-steps", int, "updates of a head run (default: 100)"),

@@ -39,11 +39,11 @@ class Plan:
     methods: tuple[Method, ...] = METHODS
     behaviours: tuple[str, ...] | None = None
     most_behaviours: int = 8
-    max_statements: int = 300
+    max_statements: int = 200
     max_pairs: int = 200
-    max_duos: int = 10
+    max_duos: int = 8
     steps: int = 40
-    evaluations: int = 10
+    evaluations: int = 8
     head_steps: int = 100
     batch_size: int = 16
     response_batch_size: int = 8
