@@ -48,7 +48,8 @@ class ModelPolicy(Policy):
         parameters = dict(self._module.named_parameters())
         self._shapes = [(name, parameters[name].shape) for name in trained]
         self.reference = torch.cat([parameters[name].detach().reshape(-1) for name in trained])
-        self._narrow = _computes_in_float32(self._module, torch.zeros((1, 1), dtype=torch.int64))
+        one = torch.zeros((1, 1), dtype=torch.int64, device=self.reference.device)
+        self._narrow = _computes_in_float32(self._module, one)
         self._put(pairs, beta=beta, eta=eta)
 
     def _put(self, pairs: TokenPairs, *, beta: float, eta: float) -> None:
@@ -56,6 +57,7 @@ class ModelPolicy(Policy):
         device = self.reference.device
         self._sides = [_Side.of(side, pairs.prompt_lengths, device) for side in (pairs.chosen, pairs.rejected)]
         self._sequences = [side.ids for side in self._sides]
+        self._one_token = pairs.one_token()
         self.roundings = _roundings(self._module, max(side.ids.shape[1] for side in self._sides))
         if self._narrow:
             self.roundings *= FLOAT32
@@ -78,13 +80,25 @@ class ModelPolicy(Policy):
     def log_probabilities(self, theta: Tensor, sequences: Tensor) -> Tensor:
         """log π_θ(response | prompt), summed over the response's tokens, of the chosen or rejected side: (n,)."""
         side = next(side for side in self._sides if side.ids is sequences)
-        inputs = {"input_ids": side.ids[:, :-1], "attention_mask": side.mask[:, :-1], "use_cache": False}
-        with Widened():
-            logits = functional_call(self._module, self._unflatten(theta), (), inputs).logits  # (n, T-1, V)
-        targets = side.ids[:, 1:, None]
-        each = logits.gather(-1, targets)[..., 0] - logits.logsumexp(dim=-1)  # (n, T-1)
+        logits = self._logits(theta, side)
+        each = side.of_targets(logits) - logits.logsumexp(dim=-1)  # (n, T-1)
         summed: Tensor = (each * side.scored).sum(dim=-1)
         return summed
+
+    def _preference(self, theta: Tensor) -> Tensor:
+        if not self._one_token:
+            return super()._preference(theta)
+        chosen, rejected = self._sides
+        logits = self._logits(theta, chosen)  # the prompts are the same, and so is the normaliser
+        summed: Tensor = ((chosen.of_targets(logits) - rejected.of_targets(logits)) * chosen.scored).sum(dim=-1)
+        return summed
+
+    def _logits(self, theta: Tensor, side: _Side) -> Tensor:
+        """(n, T − 1, V)."""
+        inputs = {"input_ids": side.ids[:, :-1], "attention_mask": side.mask[:, :-1], "use_cache": False}
+        with Widened():
+            logits: Tensor = functional_call(self._module, self._unflatten(theta), (), inputs).logits
+        return logits
 
     # A jacobian of all pairs and parameters at once would be pairs × parameters numbers: one pair at a time instead.
 
@@ -125,6 +139,10 @@ class _Side:
 
     def __init__(self, ids: Tensor, mask: Tensor, scored: Tensor) -> None:
         self.ids, self.mask, self.scored = ids, mask, scored
+
+    def of_targets(self, logits: Tensor) -> Tensor:
+        """The logit of the next token at every position, (n, T − 1)."""
+        return logits.gather(-1, self.ids[:, 1:, None])[..., 0]
 
     def at(self, place: int) -> _Side:
         """One sequence of them."""

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 FIRST_ORDER = ("learning-dynamics.first-order", "learning-dynamics.first-step")
 #: The methods that move more than the head.
 METHODS: tuple[Method, ...] = ("lora", "full")
-#: The mean margin that the first step is to bring at first; halved until the slopes move along a line up to a quarter.
-FIRST_MARGIN, HALVINGS = 2.0**-8, 12
+#: The mean margin that the first step is to bring at first; shortened until the slopes move along a line up to a quarter.
+FIRST_MARGIN, SHORTENINGS = 2.0**-8, 12
+#: What is aimed at when the step is shortened.
+WOBBLE = 1 / 8
 #: On so many pairs of a behaviour the first step is followed, drawn by this seed, which draws the adapters too.
 PAIRS, SEED = 16, 0
 #: Copies in float64 are made of networks up to this size; so many parameters' gradients are kept for the next theorem.
@@ -175,11 +177,12 @@ def with_first_step(policy: ModelPolicy) -> ModelPolicy:
     """
     squared = float(_gradient(policy) @ policy.gradient)
     eta = FIRST_MARGIN / (2 * squared) if squared > 0 else 1.0  # LD-15: the mean margin is 2η‖G‖²
-    for _ in range(HALVINGS):
+    for _ in range(SHORTENINGS):
         policy = policy.with_step(eta)
-        if max(policy.first_step.margin_wobble, policy.first_step.drop_wobble) <= 1 / 4:
+        wobble = max(policy.first_step.margin_wobble, policy.first_step.drop_wobble)
+        if wobble <= 1 / 4:
             break
-        eta /= 2
+        eta *= min(1 / 2, max(WOBBLE / wobble, 1 / 64))  # it is about proportional to the step
     return policy
 
 

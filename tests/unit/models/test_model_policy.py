@@ -248,24 +248,35 @@ def test_the_theorems_hold(llama: LanguageModel, method: Any) -> None:
     assert judged(policy, "linearised") == (Verdict.NOT_APPLICABLE, "it needs the gradients of all pairs at once")
 
 
-def test_the_step_is_halved_until_the_premise_holds(whole: ModelPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From one that is much too large; without halving the theorem does not speak of it."""
+def test_the_step_is_shortened_until_the_premise_holds(whole: ModelPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From one that is much too large; otherwise the theorem does not speak of it."""
     squared = float(whole.gradient @ whole.gradient)
     monkeypatch.setattr(tuned, "FIRST_MARGIN", 4.0)
 
-    halved = with_first_step(whole)
-    monkeypatch.setattr(tuned, "HALVINGS", 1)
-    first = with_first_step(whole)
+    shortened = with_first_step(whole)
+    first = whole.with_step(4.0 / (2 * squared))
 
-    assert halved.problem.eta < first.problem.eta == 4.0 / (2 * squared)
-    assert np.log2(first.problem.eta / halved.problem.eta) % 1 == 0
-    step, before = halved.first_step, halved.with_step(2 * halved.problem.eta).first_step
-    assert max(step.margin_wobble, step.drop_wobble) <= 1 / 4 < max(before.margin_wobble, before.drop_wobble)
-    assert halved.problem.eta >= whole.problem.eta
-    assert judged(halved, "first-step")[0] is Verdict.HELD
+    assert shortened.problem.eta <= first.problem.eta / 2
+    step, too_large = shortened.first_step, first.first_step
+    assert max(step.margin_wobble, step.drop_wobble) <= 1 / 4 < max(too_large.margin_wobble, too_large.drop_wobble)
+    assert judged(shortened, "first-step")[0] is Verdict.HELD
     verdict, reason = judged(first, "first-step")
     assert verdict is Verdict.NOT_APPLICABLE
     assert reason.startswith("premise not met on this run")
+
+
+def test_two_answers_of_one_token_share_a_forward_pass(llama: LanguageModel) -> None:
+    """The log-ratio is the difference of the two log-probabilities, whose normaliser cancels."""
+    cut = [
+        tuple(ids[: length + 1] for ids, length in zip(side, PAIRS.prompt_lengths, strict=True))
+        for side in (PAIRS.chosen, PAIRS.rejected)
+    ]
+    pairs = replace(PAIRS, chosen=cut[0], rejected=cut[1])
+    policy = of(llama, pairs)
+    apart = [policy.log_probabilities(policy.reference, side) for side in policy._sequences]
+
+    assert pairs.one_token()
+    assert policy._preference(policy.reference).numpy() == pytest.approx((apart[0] - apart[1]).numpy(), abs=1e-10)
 
 
 class Doubled(ModelPolicy):
