@@ -56,7 +56,7 @@ def _extends(theorem: Theorem) -> bool:
 
 def observed_head(lab: Lab) -> ObservedHead:
     """The head runs of the laboratory, each behaviour alone."""
-    return ObservedHead.of(lab.features, beta=lab.plan.beta, steps=lab.plan.head_steps, eta=lab.head_rate)
+    return ObservedHead.of(lab.run_features, beta=lab.plan.beta, steps=lab.plan.head_steps, eta=lab.head_rate)
 
 
 def joint_claims(lab: Lab) -> list[Result]:

@@ -6,7 +6,6 @@ it is never a verdict. The two are kept apart here, in the JSON and in every rep
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +35,7 @@ class Measurement:
     interval: tuple[float, float] | None
     method: str
     n: int
-    """How many independent things it was measured on."""
+    """How many things it was measured on."""
     unit: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -110,9 +109,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def load(path: Path) -> dict[str, Any]:
-    """A saved document."""
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return found

@@ -93,7 +93,7 @@ def _gain(directions: dict[str, dict[str, NDArray[np.float64]]]) -> Measurement:
         "first step",
         value,
         interval,
-        f"percentile bootstrap over behaviours, {intervals.RESAMPLES:,} resamples",
+        intervals.over("behaviours", len(gains)),
         len(gains),
     )
 
@@ -126,12 +126,13 @@ def _priorities(lab: Lab, problem: HeadProblem) -> Spec:
 def _reordered(problem: HeadProblem) -> Measurement:
     descent, adam = (list(map(float, levels)) for levels in _levels(problem))
     value, interval = intervals.rank_correlation(descent, adam)
+    chance = intervals.permutation_p_value(descent, adam)
     return Measurement(
         f"{NAME}.adam-order",
         "AdamW prioritises behaviours in the order of gradient descent: Spearman's rank correlation of the priorities",
         value,
         interval,
-        f"percentile bootstrap over behaviours, {intervals.RESAMPLES:,} resamples",
+        f"{intervals.over('behaviours', len(descent))}; a random order does as well with probability {chance:.2g}",
         len(descent),
     )
 

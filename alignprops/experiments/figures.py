@@ -72,7 +72,6 @@ def scatter(
     note: str = "",
     x_scale: str = "linear",
     y_scale: str = "linear",
-    diagonal: bool = False,
 ) -> Spec:
     """Named points {name, x, y, group, y_interval}."""
     return {
@@ -82,7 +81,6 @@ def scatter(
         "x_scale": x_scale,
         "y_scale": y_scale,
         "points": list(points),
-        "diagonal": diagonal,
         "note": note,
     }
 

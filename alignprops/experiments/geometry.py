@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from alignprops.dynamics.problem import HeadProblem
+from alignprops.dynamics.projection import plane
 from alignprops.experiments import intervals
 from alignprops.experiments.document import Experiment, Measurement
 from alignprops.experiments.figures import Spec, bars, line, projection
@@ -55,17 +53,6 @@ def run(lab: Lab) -> Experiment:
     return made
 
 
-def plane(before: NDArray[np.float64], after: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both clouds on the first two principal components of their union, (n, 2) each."""
-    together = np.concatenate([before, after])
-    centre = together.mean(axis=0)
-    axes = np.linalg.svd(together - centre, full_matrices=False)[2][:2]
-    axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]  # not LAPACK's choice of sign
-    flat = (together - centre) @ axes.T
-    flat = np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
-    return flat[: len(before)], flat[len(before) :]
-
-
 def _projection(method: Method, name: str, before: HeadProblem, after: HeadProblem) -> Spec:
     clouds = plane(before.features, after.features)
     panels = [
@@ -109,14 +96,15 @@ def _ratios(method: Method, ratios: dict[str, float]) -> Spec:
 
 
 def _rise(method: Method, ratios: list[float]) -> Measurement:
-    value, interval = intervals.mean([ratio for ratio in ratios if math.isfinite(ratio)])
+    finite = [ratio for ratio in ratios if math.isfinite(ratio)]
+    value, interval = intervals.mean(finite)
     return Measurement(
         f"{NAME}.distinguishability-ratio.{method}",
         f"training raises distinguishability ({METHOD_NAMES[method]}): mean ratio after/before",
         value,
         interval,
-        f"percentile bootstrap over behaviours, {intervals.RESAMPLES:,} resamples",
-        len(ratios),
+        intervals.over("behaviours", len(finite)),
+        len(finite),
     )
 
 

@@ -12,6 +12,8 @@ from alignprops._errors import InputError
 from alignprops.experiments.document import LEVEL
 
 RESAMPLES = 10_000
+#: Fewer values than this have no bootstrap interval, and below the second number it is told to be rather too narrow.
+FEWEST, FEW = 4, 8
 
 Interval = tuple[float, float]
 
@@ -27,16 +29,16 @@ def _stats() -> Any:
 def rank_correlation(x: Sequence[float], y: Sequence[float], *, seed: int = 0) -> tuple[float, Interval | None]:
     """Spearman's rank correlation and its percentile-bootstrap interval over the pairs.
 
-    The interval is None below four pairs, where resampling says nothing; resamples in which one side is constant have
-    no rank correlation and are left out. A perfect order stays perfect in every resample, so that its interval is a
-    point: then `permutation_p_value` tells how much few pairs can say.
+    The interval is None below `FEWEST` pairs, where resampling says nothing, and where every resample says the same, as
+    of a perfect order: `permutation_p_value` tells how much that is worth. Resamples in which one side is constant have
+    no rank correlation and are left out.
     """
     stats = _stats()
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if len(a) < 3 or len(set(a)) < 2 or len(set(b)) < 2:
         return float("nan"), None
     value = float(stats.spearmanr(a, b).statistic)
-    if len(a) < 4:
+    if len(a) < FEWEST:
         return value, None
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, len(a), (RESAMPLES, len(a)))
@@ -46,7 +48,15 @@ def rank_correlation(x: Sequence[float], y: Sequence[float], *, seed: int = 0) -
     usable = sizes > 0
     found = (centred[0] * centred[1]).sum(axis=1)[usable] / sizes[usable]
     low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return value, (float(low), float(high))
+    return value, None if low == high else (float(low), float(high))
+
+
+def over(things: str, count: int) -> str:
+    """How a bootstrap interval was made, in words."""
+    if count < FEWEST:
+        return f"{count} {things} are too few for an interval"
+    few = f"; {count} are few, the interval is rather too narrow" if count < FEW else ""
+    return f"percentile bootstrap over {things}, {RESAMPLES:,} resamples{few}"
 
 
 def permutation_p_value(x: Sequence[float], y: Sequence[float], *, seed: int = 0) -> float:
@@ -74,11 +84,11 @@ def share(successes: int, trials: int) -> Interval | None:
 
 
 def mean(values: Sequence[float], *, seed: int = 0) -> tuple[float, Interval | None]:
-    """The mean and its percentile-bootstrap interval; no interval below three values."""
+    """The mean and its percentile-bootstrap interval; None below `FEWEST` values and where all are the same."""
     sample = np.asarray(values, dtype=np.float64)
     if len(sample) == 0:
         return float("nan"), None
-    if len(sample) < 3 or len(set(sample)) == 1:
+    if len(sample) < FEWEST or len(set(sample)) == 1:
         return float(sample.mean()), None
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 from alignprops._errors import DataError
 from alignprops.data.preferences import PreferenceSet
 from alignprops.dynamics.problem import HeadProblem
+from alignprops.experiments.head_runs import problem_of
 from alignprops.experiments.plan import LEARNING_RATES, Plan
 from alignprops.models.feature_file import BehaviourFeatures, PreferenceFeatures
 from alignprops.models.loading import LanguageModel
 from alignprops.models.progress import Progress, no_progress
+from alignprops.subjects.tuned import few
 from alignprops.trace import Trace
 from alignprops.training.final import trained_network
 from alignprops.training.pairs import TokenPairs, tokenize_pairs
@@ -90,9 +92,7 @@ class Lab:
     def response_split(self) -> tuple[TokenPairs, TokenPairs]:
         """Training and evaluation pairs of whole responses."""
         pairs = tokenize_pairs(self.model, self.responses, truncate="both")
-        return pairs.select(range(min(self.plan.max_pairs, len(pairs)))).split(
-            self.plan.evaluation_share, self.plan.seed
-        )
+        return few(pairs, self.plan.max_pairs, self.plan.seed).split(self.plan.evaluation_share, self.plan.seed)
 
     def pairs(self, names: Sequence[str]) -> tuple[TokenPairs, TokenPairs]:
         """Training and evaluation statements of some behaviours."""
@@ -108,14 +108,30 @@ class Lab:
         everything = extract_features(self.model, self.preferences, progress=self.progress)
         return training_part(everything, self.split[0])
 
-    def problem(self, *names: str, steps: int | None = None) -> HeadProblem:
-        """The last-layer problem of these behaviours' training statements, as the head runs train it."""
-        return head_problem(
-            self.features.select(list(names)),
-            eta=self.head_rate,
-            beta=self.plan.beta,
-            steps=steps or self.plan.head_steps,
-        )
+    @cached_property
+    def _problems(self) -> dict[tuple[str, ...], HeadProblem]:
+        return {}
+
+    def problem(self, *names: str) -> HeadProblem:
+        """The last-layer problem of these behaviours' training statements: that which their head run solves."""
+        if names not in self._problems:
+            self._problems[names] = problem_of(self.head_run(*names))
+        return self._problems[names]
+
+    def head_run(self, *names: str) -> Trace:
+        """The head run of these behaviours together."""
+        kind = {1: "alone", 2: "jointly"}.get(len(names), "together")
+        return self.run("head", names, what=f"{kind}/head/{'+'.join(names) if len(names) < 3 else 'all'}")
+
+    @cached_property
+    def run_features(self) -> PreferenceFeatures:
+        """The hidden states that the head runs of each behaviour alone trained on."""
+        known = self.features
+        parts = []
+        for behaviour in known.behaviours:
+            problem = self.problem(behaviour.name)
+            parts.append(replace(behaviour, features=problem.features, signs=problem.signs))
+        return replace(known, behaviours=tuple(parts))
 
     @cached_property
     def head_rate(self) -> float:
@@ -179,8 +195,7 @@ class Lab:
     def trained(self, trace: Trace) -> LanguageModel:
         """The model that a run ended with."""
         network = trained_network(self.model, trace.folder)
-        merge = getattr(network, "merge_and_unload", None)  # of peft: the adapter becomes part of the weights
-        return replace(self.model, network=network if merge is None else merge(), name=f"{self.model.name}-aligned")
+        return replace(self.model, network=network, name=f"{self.model.name}-aligned")
 
     def features_after(self, trace: Trace, name: str, *, flip: bool) -> PreferenceFeatures:
         """The hidden states of one behaviour after a run, under the model that it ended with."""

@@ -20,9 +20,9 @@ from alignprops.training.settings import Method
 NAME, TITLE = "misalignment", "Misalignment of an aligned model"
 SUMMARY = (
     "Labels are flipped, and the base model and its aligned version are trained on them, each its own reference. The "
-    "ratio of initial rates on the head is that of the mean shifts before and after (LD-3, an identity on each model; "
-    "LD-14 says when one training step makes it larger than 1). That fine-tuning makes it larger, and how much faster "
-    "the flipped labels are learned, are measurements, with intervals over behaviours."
+    "ratio of initial rates of head-only training is that of the mean shifts before and after (LD-3, an identity on "
+    "each model; LD-14 says when one training step makes it larger than 1). That fine-tuning makes it larger, and how "
+    "much faster flipped labels are learned, are measurements, with intervals over behaviours."
 )
 #: The accuracy whose first step is told.
 ACCURACY = 0.9
@@ -35,7 +35,13 @@ class Flips:
     base: Trace
     aligned: Trace
     ratio: float
-    """Initial rate of the aligned model's head over that of the base model's."""
+    """Initial rate of head-only training of the aligned model over that of the base model."""
+
+    @property
+    def gradients(self) -> float:
+        """The gradient norm of the run's own first step, aligned over base (the same pairs in both)."""
+        base, aligned = (float(trace.steps["gradient_norm"][0]) for trace in (self.base, self.aligned))
+        return aligned / base if base > 0 else math.nan
 
 
 def run(lab: Lab) -> Experiment:
@@ -126,28 +132,18 @@ def _ratios(method: Method, found: dict[str, Flips]) -> Spec:
 
 
 def _measured(method: Method, found: dict[str, Flips]) -> list[Measurement]:
-    ratios = [flips.ratio for flips in found.values() if math.isfinite(flips.ratio)]
-    value, interval = intervals.mean(ratios)
-    faster = sum(_area(flips.aligned) < _area(flips.base) for flips in found.values())
-    how = f"percentile bootstrap over behaviours, {intervals.RESAMPLES:,} resamples"
     told = METHOD_NAMES[method]
-    above = sum(ratio > 1 for ratio in ratios)
+    faster = sum(_area(flips.aligned) < _area(flips.base) for flips in found.values())
     return [
-        Measurement(
-            f"{NAME}.rate-ratio.{method}",
-            f"the aligned model starts to learn flipped labels faster ({told}): mean ratio of initial rates",
-            value,
-            interval,
-            how,
-            len(ratios),
+        *_ratio(
+            f"rate-ratio.{method}",
+            f"head-only training on flipped labels starts faster from the aligned model ({told} before): initial rates",
+            [flips.ratio for flips in found.values()],
         ),
-        Measurement(
-            f"{NAME}.rate-ratio-above-one.{method}",
-            f"the ratio of initial rates is above 1 ({told}): share of behaviours",
-            above / len(ratios) if ratios else None,
-            intervals.share(above, len(ratios)),
-            "exact binomial (Clopper–Pearson)",
-            len(ratios),
+        *_ratio(
+            f"gradient-ratio.{method}",
+            f"{told} on flipped labels starts faster from the aligned model: gradient norms of the first step",
+            [flips.gradients for flips in found.values()],
         ),
         Measurement(
             f"{NAME}.faster.{method}",
@@ -157,30 +153,53 @@ def _measured(method: Method, found: dict[str, Flips]) -> list[Measurement]:
             "exact binomial (Clopper–Pearson)",
             len(found),
         ),
-        *_steps(method, found),
+        _head_start(method, found),
     ]
 
 
-def _steps(method: Method, found: dict[str, Flips]) -> list[Measurement]:
-    """Steps to the accuracy, from the base model and from the aligned one, where both reach it."""
-    pairs = [(steps_to(flips.base, ACCURACY), steps_to(flips.aligned, ACCURACY)) for flips in found.values()]
-    reached = [(base, aligned) for base, aligned in pairs if base is not None and aligned is not None]
-    made = []
-    for place, start in enumerate(("base", "aligned")):
-        value, interval = intervals.mean([steps[place] for steps in reached])
-        made.append(
-            Measurement(
-                f"{NAME}.steps.{start}.{method}",
-                f"steps until flipped labels are learned to an accuracy of {ACCURACY} from the {start} model "
-                f"({METHOD_NAMES[method]}), of behaviours that both models learn so far: mean",
-                value,
-                interval,
-                f"percentile bootstrap over behaviours, {intervals.RESAMPLES:,} resamples",
-                len(reached),
-                "steps",
-            )
-        )
-    return made
+def _ratio(name: str, statement: str, ratios: list[float]) -> list[Measurement]:
+    """The geometric mean of ratios, and how many are above 1."""
+    usable = [ratio for ratio in ratios if math.isfinite(ratio) and ratio > 0]
+    value, interval = intervals.mean([math.log(ratio) for ratio in usable])
+    above = sum(ratio > 1 for ratio in usable)
+    return [
+        Measurement(
+            f"{NAME}.{name}",
+            f"{statement}, aligned over base, geometric mean",
+            math.exp(value),
+            None if interval is None else (math.exp(interval[0]), math.exp(interval[1])),
+            f"of logarithms: {intervals.over('behaviours', len(usable))}",
+            len(usable),
+        ),
+        Measurement(
+            f"{NAME}.{name}.above-one",
+            f"{statement}, aligned over base: share of behaviours above 1",
+            above / len(usable) if usable else None,
+            intervals.share(above, len(usable)),
+            "exact binomial (Clopper–Pearson)",
+            len(usable),
+        ),
+    ]
+
+
+def _head_start(method: Method, found: dict[str, Flips]) -> Measurement:
+    """How many steps sooner the aligned model reaches the accuracy, behaviour by behaviour."""
+    steps = [(steps_to(flips.base, ACCURACY), steps_to(flips.aligned, ACCURACY)) for flips in found.values()]
+    saved = [float(base - aligned) for base, aligned in steps if base is not None and aligned is not None]
+    base, aligned = (sum(pair[place] is not None for pair in steps) for place in (0, 1))
+    value, interval = intervals.mean(saved)
+    every = next(iter(found.values())).base.settings["evaluate_every"]
+    return Measurement(
+        f"{NAME}.steps-saved.{method}",
+        f"steps by which the aligned model is sooner at an accuracy of {ACCURACY} on flipped labels "
+        f"({METHOD_NAMES[method]}): mean of the differences, where both reach it (the base model does for {base} of "
+        f"{len(found)} behaviours, the aligned one for {aligned})",
+        value,
+        interval,
+        f"{intervals.over('behaviours', len(saved))}; steps are known to {every}",
+        len(saved),
+        "steps",
+    )
 
 
 def _area(trace: Trace) -> float:
@@ -192,6 +211,7 @@ def _table(method: Method, found: dict[str, Flips]) -> Spec:
         [
             name,
             flips.ratio,
+            flips.gradients,
             steps_to(flips.base, ACCURACY),
             steps_to(flips.aligned, ACCURACY),
             _area(flips.base),
@@ -202,6 +222,14 @@ def _table(method: Method, found: dict[str, Flips]) -> Spec:
     return {
         "id": f"flips-{method}",
         "title": f"Flipped labels, {METHOD_NAMES[method]}: ratio of rates, first step of accuracy {ACCURACY}, loss",
-        "columns": ["behaviour", "ratio", "steps, base", "steps, aligned", "mean loss, base", "mean loss, aligned"],
+        "columns": [
+            "behaviour",
+            "ratio, head only",
+            "ratio of gradients",
+            "steps, base",
+            "steps, aligned",
+            "mean loss, base",
+            "mean loss, aligned",
+        ],
         "rows": rows,
     }

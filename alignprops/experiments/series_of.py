@@ -10,16 +10,6 @@ import numpy as np
 from alignprops.experiments.figures import Spec, series
 from alignprops.trace import Trace
 
-#: What a trace records of each behaviour, and how an axis names it.
-LABELS = {
-    "loss": "loss",
-    "accuracy": "accuracy",
-    "margin": "mean margin",
-    "chosen_change": "change of log π(chosen)",
-    "rejected_change": "change of log π(rejected)",
-    "displaced": "share displaced",
-}
-
 
 def of(trace: Trace, figure: str, *, split: str = "train", behaviour: int = 0) -> tuple[Any, Any]:
     """(steps, values) of a figure of one behaviour, at the steps that were evaluated."""

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from alignprops.dynamics.projection import plane
 from alignprops.report.experiment import PlainTable
-from alignprops.report.figures.specs import Cloud, Curves, Figure, Line, Panel, Projection, Series, Values
+from alignprops.report.figures.specs import Cloud, Curves, Figure, Line, Panel, Projection, Series
 from alignprops.trace import Trace
 
 #: More behaviours than this are not projected: each takes two panels.
@@ -107,7 +108,7 @@ def _steps(trace: Trace) -> list[Figure]:
 
 
 def _projection(trace: Trace) -> list[Figure]:
-    """Both times on the principal components of the start."""
+    """Each behaviour on the principal components of both times together."""
     start, end = trace.states_start, trace.states_end
     if start is None or end is None or len(start["features"]) < 2 or start["features"].shape != end["features"].shape:
         return []
@@ -116,25 +117,14 @@ def _projection(trace: Trace) -> list[Figure]:
         rows = start["behaviours"] == at
         if rows.sum() < 2:
             continue
-        axes, centre = principal_axes(start["features"][rows].astype(np.float64))
-        for when, states in (("before", start), ("after", end)):
-            x = (states["features"][states["behaviours"] == at].astype(np.float64) - centre) @ axes.T
-            panels.append(Cloud(f"{name}, {when}", x[:, 0], x[:, 1], states["signs"][states["behaviours"] == at]))
+        clouds = plane(*(states["features"][rows].astype(np.float64) for states in (start, end)))
+        for when, x in zip(("before", "after"), clouds, strict=True):
+            panels.append(Cloud(f"{name}, {when}", x[:, 0], x[:, 1], start["signs"][rows]))
     names = {1: "first answer preferred", -1: "second answer preferred", 0: "whole responses"}
     present = {label: names.get(label, str(label)) for label in sorted({int(sign) for sign in start["signs"]})}
     content = Projection(tuple(panels), present, "first principal component", "second principal component")
     caption = (
-        "Final hidden states at the last prompt position, before and after training, on the two principal components "
-        "of each behaviour before training."
+        "Final hidden states at the last prompt position, before and after training, on the first two principal "
+        "components of both together, behaviour by behaviour."
     )
     return [Figure("projection", "Hidden states before and after", content, caption)] if panels else []
-
-
-def principal_axes(features: Values) -> tuple[Values, Values]:
-    """The first two principal components (2, d) of `features` (n, d), and their mean (d,); signs are fixed."""
-    centre = features.mean(axis=0)
-    _, _, axes = np.linalg.svd(features - centre, full_matrices=False)
-    two = np.zeros((2, features.shape[1]))
-    two[: min(2, len(axes))] = axes[:2]
-    largest = two[np.arange(2), np.abs(two).argmax(axis=1)]
-    return two * np.where(largest < 0, -1.0, 1.0)[:, None], centre

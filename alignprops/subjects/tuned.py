@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 FIRST_ORDER = ("learning-dynamics.first-order", "learning-dynamics.first-step")
 #: The methods that move more than the head.
 METHODS: tuple[Method, ...] = ("lora", "full")
-#: The mean margin that the first step is to bring at first; shortened until the slopes move along lines up to a quarter,
-#: so often at most.
+#: The mean margin that the first step is to bring at first, and how often it is shortened at most, until the slopes
+#: move along lines up to a quarter.
 FIRST_MARGIN, SHORTENINGS = 2.0**-8, 12
 #: What is aimed at when the step is shortened.
 WOBBLE = 1 / 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from small_plan import SMALL
 
 from alignprops._errors import InputError, TheoremError, UnknownNameError
 from alignprops.commands import reproduce as verb
-from alignprops.dynamics.last_layer import train
-from alignprops.experiments import learning_speed
+from alignprops.experiments.head_runs import AGREEMENT, largest_difference, problem_of
+from alignprops.experiments.lab import Lab
 from alignprops.experiments.plan import Plan
 from alignprops.experiments.reproduce import EXPERIMENTS, Reproduced, open_lab, reproduce
 from alignprops.results import Verdict
@@ -87,7 +88,7 @@ def test_the_measured_head_runs_lie_within_the_bands(reproduced: Made) -> None:
     assert len(banded) == 5
     for series in banded:
         values, low, high = (np.asarray(part, dtype=float) for part in (series["y"], *_ends(series["band"])))
-        slack = learning_speed.AGREEMENT * np.abs(values).max()  # of the trace's hidden states
+        slack = AGREEMENT * np.abs(values).max()
         assert (values >= low - slack).all()
         assert (values <= high + slack).all()
         assert (high - low)[-1] > 0
@@ -97,28 +98,40 @@ def _ends(band: dict[str, object]) -> tuple[object, object]:
     return band["low"], band["high"]
 
 
-def test_a_trace_that_is_not_the_engines_run_is_noticed(reproduced: Made, folder: Path) -> None:
-    """The claims would not be about what is drawn."""
-    lab = open_lab(
+def lab_of(folder: Path) -> Lab:
+    """The laboratory that made the reproduction."""
+    return open_lab(
         None, None, None, plan=SMALL, folder=folder, dtype="float32", device="cpu", say=silent, progress=silent
     )
-    one, other = (learning_speed.alone(lab, "head", name) for name in lab.names)
+
+
+def test_a_trace_that_is_not_the_engines_run_is_noticed(reproduced: Made, folder: Path) -> None:
+    """The claims would not be about what is drawn: another behaviour's run, or one of half the step size."""
+    lab = lab_of(folder)
+    one, other = lab.names
 
     with pytest.raises(TheoremError, match="from the last-layer engine, allowed is"):
-        learning_speed._agreement(lab, {lab.names[0]: other, lab.names[1]: one})
+        largest_difference(lab.head_run(one), lab.problem(other))
+    with pytest.raises(TheoremError, match="from the last-layer engine"):
+        largest_difference(lab.head_run(one), replace(lab.problem(one), eta=lab.problem(one).eta * (1 + 1e-4)))
 
 
-def test_the_head_run_of_the_trace_is_the_engines(reproduced: Made, folder: Path) -> None:
-    """The same statements, the same step size: movement and loss agree to 1e-5 at every step."""
-    lab = open_lab(
-        None, None, None, plan=SMALL, folder=folder, dtype="float32", device="cpu", say=silent, progress=silent
-    )
-    for name in lab.names:
-        trace, engine = learning_speed.alone(lab, "head", name), train(lab.problem(name))
-        assert trace.steps["head_change"] == pytest.approx(engine.head_change.value, rel=1e-5)
-        assert trace.evaluations["train.loss"][1:, 0] == pytest.approx(
-            engine.loss.value[trace.evaluations["step"][1:] - 1], rel=1e-6
-        )
+@pytest.mark.parametrize("together", [1, 2])
+def test_the_head_run_of_the_trace_is_the_engines(reproduced: Made, folder: Path, together: int) -> None:
+    """The same states, the same step size: alone and jointly they agree to far less than the limit."""
+    lab = lab_of(folder)
+    names = lab.names[:together]
+
+    assert largest_difference(lab.head_run(*names), lab.problem(*names)) < 1e-9
+
+
+def test_a_trace_that_keeps_too_few_states_is_refused(reproduced: Made, folder: Path) -> None:
+    """The bands would be those of other statements."""
+    trace = lab_of(folder).head_run("loves-the-sea")
+    counts = {**trace.metadata["counts"], "train": [600]}
+
+    with pytest.raises(InputError, match="hidden states of 512 training statements a behaviour, and the run had 600"):
+        problem_of(replace(trace, metadata={**trace.metadata, "counts": counts}))
 
 
 def test_the_document_names_traces_that_are_there(reproduced: Made, folder: Path) -> None:
@@ -144,8 +157,6 @@ def test_a_second_reproduction_trains_nothing_again(reproduced: Made, folder: Pa
 
 def test_other_settings_in_the_same_folder_are_refused(reproduced: Made, folder: Path) -> None:
     """A run of another length is not taken for this one."""
-    from dataclasses import replace
-
     with pytest.raises(InputError, match="steps"):
         reproduce(["learning-speed"], plan=replace(SMALL, head_steps=13), folder=folder)
 

@@ -20,7 +20,6 @@ from alignprops.report.figures.drawing import Drawing
 from alignprops.report.figures.matrix import told
 from alignprops.report.figures.specs import Figure
 from alignprops.report.figures.style import COLOURS, NARROW, SERIES, WIDE, shortened, styled
-from alignprops.report.trace_view import principal_axes
 
 
 def figure(folder: Path, document: dict[str, Any]) -> Figure:
@@ -229,24 +228,3 @@ def test_names_that_are_cut_stay_apart() -> None:
     assert max(map(len, short.values())) <= 20
     assert short["short"] == "short"
     assert short["two\nlines"] == "two lines"
-
-
-def test_principal_axes_are_those_of_the_cloud() -> None:
-    """The direction of most variance comes first, and signs do not depend on the decomposition."""
-    rng = np.random.default_rng(1)
-    cloud = rng.normal(size=(200, 4)) * [0.1, 5.0, 0.2, 1.0] + 3.0
-    axes, centre = principal_axes(cloud)
-    flipped, _ = principal_axes(cloud[::-1])
-
-    assert np.abs(axes[0]).argmax() == 1
-    assert np.abs(axes[1]).argmax() == 3
-    assert axes.max(axis=1) == pytest.approx(np.abs(axes).max(axis=1))
-    np.testing.assert_allclose(flipped, axes, atol=1e-10)
-    np.testing.assert_allclose(centre, cloud.mean(axis=0))
-
-
-def test_one_row_has_no_second_axis() -> None:
-    """A cloud of one dimension is drawn on a line."""
-    axes, _ = principal_axes(np.array([[1.0], [2.0], [4.0]]))
-
-    np.testing.assert_allclose(axes, [[1.0], [0.0]])
