@@ -2,7 +2,7 @@
 
 import sys
 
-from alignprops.cli import main
+from alignprops.console import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,6 +12,7 @@ Exit codes:
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import sys
 import traceback
@@ -20,9 +21,22 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from alignprops._errors import AlignpropsError, InputError
-from alignprops.commands import doctor, listing, measure, replay, report, reproduce, run, show, train
+from alignprops.console import INTERRUPTED
 
-OK, FAILED, BAD_INPUT, INTERNAL_ERROR, NOTHING_SELECTED, INTERRUPTED = 0, 1, 2, 3, 5, 130
+OK, FAILED, BAD_INPUT, INTERNAL_ERROR, NOTHING_SELECTED = 0, 1, 2, 3, 5
+
+#: The verbs: the module of each in `alignprops.commands`, and its line of help, which needs no import.
+VERBS = {
+    "run": ("run", "check the theorems of the installed suites"),
+    "list": ("listing", "the suites and their theorems"),
+    "show": ("show", "one theorem: statement, premises, source, proofs, mutants"),
+    "measure": ("measure", "a language model and its preference data: geometry, predictions, claims"),
+    "train": ("train", "train a language model on preferences, and leave a trace"),
+    "reproduce": ("reproduce", "the paper's experiments on a model and its preferences"),
+    "report": ("report", "experiments, suite runs, measurements and traces as one HTML page"),
+    "replay": ("replay", "judge a stored witness again"),
+    "doctor": ("doctor", "versions, entry points and folders, and what is wrong with them"),
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,8 +46,8 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see {self.prog} --help")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all verbs."""
+def build_parser(*loaded: str) -> argparse.ArgumentParser:
+    """Return the parser of the verbs; only those of `loaded`, by default all, are imported and have their options."""
     parser = _Parser(
         prog="alignprops",
         description="Executable theorems about preference-based alignment of language models.",
@@ -42,8 +56,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"alignprops {version('alignprops')}")
     verbs = parser.add_subparsers(metavar="VERB", required=True, parser_class=_Parser)
-    for verb in (run, listing, show, measure, train, reproduce, report, replay, doctor):
-        verb.add_to(verbs)
+    for verb, (module, told) in VERBS.items():
+        if verb in (loaded or VERBS):
+            importlib.import_module(f"alignprops.commands.{module}").add_to(verbs)
+        else:
+            verbs.add_parser(verb, help=told)
     return parser
 
 
@@ -55,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     own, for_pytest = _split(given)
     try:
-        parsed = build_parser().parse_args(own)
+        parsed = build_parser(_verb(own)).parse_args(own)
         parsed.for_pytest = for_pytest
         code: int = parsed.execute(parsed)
     except AlignpropsError as error:
@@ -72,6 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("error: internal; this is a defect of alignprops, please report it", file=sys.stderr)  # noqa: T201
         return INTERNAL_ERROR
     return code
+
+
+def _verb(own: list[str]) -> str:
+    """The verb that is asked for; what follows it is its own."""
+    return next((argument for argument in own if not argument.startswith("-")), "")
 
 
 def _split(given: list[str]) -> tuple[list[str], list[str]]:
