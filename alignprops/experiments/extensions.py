@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignprops.dynamics.batches import independent, stratified
-from alignprops.dynamics.convex import train_convex
+from alignprops.dynamics.convex import at_the_share_of_the_limit, train_convex
 from alignprops.dynamics.problem import HeadProblem
 from alignprops.dynamics.trajectories import trajectory
 from alignprops.experiments import intervals
@@ -17,14 +17,13 @@ from alignprops.experiments.document import Experiment, Measurement
 from alignprops.experiments.figures import Spec, curves, panel, scatter, series
 from alignprops.experiments.lab import Lab
 from alignprops.losses import PAIRWISE_LOSSES
-from alignprops.strategies.convex import with_loss
 
 NAME, TITLE = "extensions", "Extensions of the theory on head runs"
 SUMMARY = (
     "The head of each behaviour trained in mini-batches, by gradient flow, by AdamW, with weight decay and with other "
     "convex losses: theorems (LD-16 to LD-19, LD-23), observed on the real unembedding. How much sooner batches with "
-    "equal class counts point along the mean shift, and how far AdamW's priorities are from those of gradient descent, "
-    "are measurements."
+    "equal class counts point along the mean shift, and how far AdamW's priorities are from those of gradient "
+    "descent, are measurements."
 )
 #: Samples of a mini-batch, and the orders that are averaged.
 BATCH, ORDERS = 16, 20
@@ -126,19 +125,20 @@ def _priorities(lab: Lab, problem: HeadProblem) -> Spec:
 def _reordered(problem: HeadProblem) -> Measurement:
     descent, adam = (list(map(float, levels)) for levels in _levels(problem))
     value, interval = intervals.rank_correlation(descent, adam)
-    chance = intervals.permutation_p_value(descent, adam)
     return Measurement(
         f"{NAME}.adam-order",
         "AdamW prioritises behaviours in the order of gradient descent: Spearman's rank correlation of the priorities",
         value,
         interval,
-        f"{intervals.over('behaviours', len(descent))}; a random order does as well with probability {chance:.2g}",
+        intervals.of_order(descent, adam),
         len(descent),
     )
 
 
 def _losses(problem: HeadProblem) -> Spec:
-    drawn: list[tuple[str, Any]] = [(loss, train_convex(with_loss(problem, loss))) for loss in PAIRWISE_LOSSES]
+    drawn: list[tuple[str, Any]] = [
+        (loss, train_convex(at_the_share_of_the_limit(problem, loss))) for loss in PAIRWISE_LOSSES
+    ]
     return curves(
         "convex-losses",
         "Other convex losses on the same statements",

@@ -49,9 +49,11 @@ def curves(
     x_label: str = "step",
     x_scale: str = "linear",
     y_scale: str = "linear",
+    share_y: bool = False,
 ) -> Spec:
     """Panels of curves over the step."""
     return {
+        "share_y": share_y,
         **_head(figure_id, "curves", title, caption, paper),
         "x_label": x_label,
         "x_scale": x_scale,

@@ -16,9 +16,10 @@ from alignprops.training.settings import Method
 
 NAME, TITLE = "geometry", "Geometry of the statements before and after training"
 SUMMARY = (
-    "Distinguishability, concentration and covariance trace of every behaviour's final hidden states, before and "
-    "after it was trained alone, and the states on the first two principal components of both together. All of it is "
-    "measured; that one step below a frozen head moves balanced classes apart along it is a theorem (LD-13)."
+    "Im and Li (ICML 2024, arXiv:2403.18742) picture how training moves the statements apart. Distinguishability, "
+    "concentration and covariance trace of every behaviour's final hidden states, before and after it was trained "
+    "alone, and the states on the first two principal components of both together. All of it is measured; that one "
+    "step below a frozen head moves balanced classes apart along it is a theorem (LD-13)."
 )
 #: Behaviours whose states are drawn.
 MOST_DRAWN = 3

@@ -59,6 +59,14 @@ def over(things: str, count: int) -> str:
     return f"percentile bootstrap over {things}, {RESAMPLES:,} resamples{few}"
 
 
+def of_order(x: Sequence[float], y: Sequence[float]) -> str:
+    """How the interval of a rank correlation was made, and what chance does, in words."""
+    chance = permutation_p_value(x, y)
+    if np.isnan(chance):
+        return f"not defined for {len(x)} behaviours of these values; at least 3 different ones are needed"
+    return f"{over('behaviours', len(x))}; a random order does as well with probability {chance:.2g}"
+
+
 def permutation_p_value(x: Sequence[float], y: Sequence[float], *, seed: int = 0) -> float:
     """How often a random order has a rank correlation at least as large (one-sided); exact for few pairs."""
     stats = _stats()

@@ -20,9 +20,11 @@ from alignprops.training.settings import Method
 
 NAME, TITLE = "learning-speed", "Distinguishability and learning speed"
 SUMMARY = (
-    "Each behaviour is trained alone. On head runs the bounds are theorems, and the measured curves lie within the "
-    "bands. How much faster LoRA and full fine-tuning learn more distinguishable behaviours is a measurement: a rank "
-    "correlation with its interval. The first step of every method is predicted to first order from one gradient."
+    "Im and Li (ICML 2024, arXiv:2403.18742) claim that the distribution of preference data sets the rate of model "
+    "updates, and give guarantees on the training accuracy. Each behaviour is trained alone. On head runs the bounds "
+    "are theorems, and the measured curves lie within the bands. How much faster LoRA and full fine-tuning learn more "
+    "distinguishable behaviours is a measurement: a rank correlation with its interval. The first step of every "
+    "method is predicted to first order from one gradient."
 )
 METHOD_NAMES = {"head": "head only", "lora": "LoRA", "full": "full fine-tuning"}
 
@@ -75,7 +77,7 @@ def _curves(method: Method, runs: dict[str, Trace]) -> Spec:
         f"Each behaviour alone: {METHOD_NAMES[method]}",
         "Loss, accuracy and distance from the start of DPO on one behaviour at a time.",
         panels,
-        paper="training curves by behaviour",
+        paper="loss and accuracy of each behaviour trained alone",
     )
 
 
@@ -99,22 +101,25 @@ def _bands(lab: Lab, runs: dict[str, Trace]) -> list[Spec]:
         curves(
             "bounds-head-change",
             "The head's movement within its bounds",
-            "Measured movement of the unembedding; the band is what LD-4 (above) and LD-5 (below) allow from the data.",
+            "Measured movement of the unembedding; the band is what update-rate.upper-bound (LD-4) and "
+            "update-rate.lower-bound (LD-5) allow from the data.",
             growth,
-            paper="rate of the model updates",
+            paper="the mean shift of the data sets the rate of the updates",
         ),
         curves(
             "bounds-loss",
             "The loss within its bounds",
-            "Training loss, and the band that LD-6 (below) and LD-6, LD-8 (above) allow from the data alone.",
+            "Training loss, and the band that loss.any-step (LD-6) and accuracy.certificate (LD-8) allow.",
             losses,
-            paper="training loss by behaviour",
+            paper="more distinguishable behaviours: the loss falls faster",
         ),
         curves(
             "bounds-accuracy",
             "Accuracy, and what is certified before training",
-            "Training accuracy (solid) and the certificate of LD-8 (dashed), which needs no run.",
+            "Training accuracy (solid), and what accuracy.certificate (LD-8, dashed) certifies before any run; it "
+            "grows with the number of steps, and says little while the loss is near log 2.",
             accuracies,
+            share_y=True,
             paper="guarantee on the training accuracy",
         ),
     ]
@@ -175,7 +180,7 @@ def _speeds(
             for name in runs
         ]
         measured.append(_correlation(method, [distinguishability[name] for name in runs], list(speeds.values())))
-        notes.append(f"{METHOD_NAMES[method]} {measured[-1].value:.2f}")
+        notes.append(f"{METHOD_NAMES[method]} {_shown(measured[-1].value)}")
     return scatter(
         "speed",
         "Distinguishability against learning speed",
@@ -185,29 +190,45 @@ def _speeds(
         y_label="mean fall of the loss",
         y_scale="log",
         note="Spearman: " + ", ".join(notes),
-        paper="distinguishability and the speed of learning",
+        paper="distinguishability decides the speed of learning",
     )
 
 
 def _correlation(method: Method, distinguishability: list[float], speeds: list[float]) -> Measurement:
     value, interval = intervals.rank_correlation(distinguishability, speeds)
-    chance = intervals.permutation_p_value(distinguishability, speeds)
     return Measurement(
         f"{NAME}.rank-correlation.{method}",
         f"more distinguishable behaviours learn faster ({METHOD_NAMES[method]}): Spearman's rank correlation of "
         "distinguishability with the mean fall of the training loss",
         value,
         interval,
-        f"{intervals.over('behaviours', len(speeds))}; a random order does as well with probability {chance:.2g}",
+        intervals.of_order(distinguishability, speeds),
         len(speeds),
     )
 
 
+def _shown(value: float | None) -> str:
+    return "not defined" if value is None or math.isnan(value) else f"{value:.2f}"
+
+
+#: Columns of the table of first steps: heading, and the figure.
+FIRST_STEPS = {
+    "method": "method",
+    "behaviour": "behaviour",
+    "η": "eta",
+    "margin at η": "margin",
+    "2η‖G‖²": "predicted margin",
+    "margin at η/2": "half margin",
+    "fall at η": "fall",
+    "η‖G‖²": "predicted fall",
+    "order": "order",
+}
+
+
 def _first_steps(rows: list[dict[str, Any]]) -> Spec:
-    keys = list(rows[0])
     return {
         "id": "first-steps",
-        "title": "The first step: predicted (2η‖G‖², η‖G‖²) against actual at η and η/2; order 2 is quadratic",
-        "columns": keys,
-        "rows": [[row[key] for key in keys] for row in rows],
+        "title": "The first step, actual and predicted, and the order of the margin's remainder (2: quadratic)",
+        "columns": list(FIRST_STEPS),
+        "rows": [[row[figure] for figure in FIRST_STEPS.values()] for row in rows],
     }

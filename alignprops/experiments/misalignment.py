@@ -19,10 +19,11 @@ from alignprops.training.settings import Method
 
 NAME, TITLE = "misalignment", "Misalignment of an aligned model"
 SUMMARY = (
-    "Labels are flipped, and the base model and its aligned version are trained on them, each its own reference. The "
-    "ratio of initial rates of head-only training is that of the mean shifts before and after (LD-3, an identity on "
-    "each model; LD-14 says when one training step makes it larger than 1). That fine-tuning makes it larger, and how "
-    "much faster flipped labels are learned, are measurements, with intervals over behaviours."
+    "Im and Li (ICML 2024, arXiv:2403.18742) show that an aligned model is more easily misaligned. Labels are "
+    "flipped, and the base model and its aligned version are trained on them, each its own reference. The ratio of "
+    "initial rates of head-only training is that of the mean shifts before and after (LD-3, an identity on each "
+    "model; LD-14 says when one training step makes it larger than 1). That fine-tuning makes it larger, and how much "
+    "faster flipped labels are learned, are measurements, with intervals over behaviours."
 )
 #: The accuracy whose first step is told.
 ACCURACY = 0.9

@@ -21,9 +21,11 @@ from alignprops.training.settings import Method
 
 NAME, TITLE = "prioritisation", "Prioritisation of behaviours trained jointly"
 SUMMARY = (
-    "Two behaviours are trained in one run. On head runs which of them leads, and for how many steps that is certain, "
-    "are theorems (LD-10, LD-11). For LoRA and full fine-tuning the share of pairs that the predicted leader leads is "
-    "a measurement, with its exact binomial interval (pairs share behaviours, so they are not independent)."
+    "Im and Li (ICML 2024, arXiv:2403.18742) claim that optimisation prioritises behaviours with higher preference "
+    "distinguishability. Two behaviours are trained in one run. On head runs which of them leads, and for how many "
+    "steps that is certain, are theorems (LD-10, LD-11). For LoRA and full fine-tuning the share of pairs that the "
+    "predicted leader leads is a measurement, with its exact binomial interval (pairs share behaviours, so they are "
+    "not independent)."
 )
 #: Pairs whose curves are drawn.
 MOST_DRAWN = 6
@@ -131,8 +133,8 @@ def _head_curves(lab: Lab, predictions: dict[Duo, Prediction]) -> Spec:
     return curves(
         "lead-within-bounds",
         "Who leads on the head, within the bounds",
-        "Difference of the two mean margins of a joint head run, the band that LD-11 allows, and the step up to which "
-        "the order of the first step certainly persists.",
+        "Difference of the two mean margins of a joint head run, the band that priority.horizon (LD-11) allows, and "
+        "the step up to which the order of the first step certainly persists.",
         panels,
         paper="joint training of two behaviours",
     )

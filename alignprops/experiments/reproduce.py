@@ -15,8 +15,10 @@ import torch
 from alignprops._errors import InputError, UnknownNameError
 from alignprops.data.loading import load_preferences
 from alignprops.data.preferences import PreferenceSet
-from alignprops.experiments import extensions, geometry, learning_speed, misalignment, prioritisation, responses
+from alignprops.experiments import extensions, geometry, learning_speed, misalignment, prioritisation
+from alignprops.experiments import responses as responses_experiment
 from alignprops.experiments.document import Experiment
+from alignprops.experiments.folder import claim_folder
 from alignprops.experiments.lab import Lab, Say
 from alignprops.experiments.plan import Plan
 from alignprops.measurement import Source, read_statements
@@ -28,7 +30,7 @@ from alignprops.report.json_report import versions
 ALL = "all"
 EXPERIMENTS: Mapping[str, Callable[[Lab], Experiment]] = {
     module.NAME: module.run
-    for module in (learning_speed, prioritisation, misalignment, geometry, responses, extensions)
+    for module in (learning_speed, prioritisation, misalignment, geometry, responses_experiment, extensions)
 }
 #: Parameters below which a model is trained on one thread.
 SMALL_MODEL = 1_000_000
@@ -77,8 +79,19 @@ def reproduce(
         InputError: an unknown experiment; the model, the data or the plan cannot be used.
     """
     chosen = _chosen(names)
+    made_with = {"model": model, "preferences": preferences, "responses": responses, "dtype": dtype, "device": device}
+    claim_folder(folder, {**plan.to_json(), **{key: _text(value) for key, value in made_with.items()}})
     lab = open_lab(
-        model, preferences, responses, plan=plan, folder=folder, dtype=dtype, device=device, say=say, progress=progress
+        model,
+        preferences,
+        responses,
+        plan=plan,
+        folder=folder,
+        dtype=dtype,
+        device=device,
+        say=say,
+        progress=progress,
+        statements_needed=chosen != [responses_experiment.NAME],
     )
     made = []
     for name in chosen:
@@ -102,6 +115,11 @@ def _threads_for(model: LanguageModel) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _text(value: Any) -> Any:
+    """Paths as text, for the folder's record."""
+    return [str(item) for item in value] if isinstance(value, list | tuple) else None if value is None else str(value)
+
+
 def _chosen(names: Sequence[str]) -> list[str]:
     for name in names:
         if name not in (*EXPERIMENTS, ALL):
@@ -120,9 +138,14 @@ def open_lab(
     device: str,
     say: Say,
     progress: Progress,
+    statements_needed: bool = True,
 ) -> Lab:
-    """Load the model and the data."""
-    statements = _statements(model, preferences, plan)
+    """Load the model and the data; without statements if only responses are trained on and none are given."""
+    statements = (
+        _statements(model, preferences, plan)
+        if statements_needed or preferences is not None
+        else PreferenceSet((), "persona")
+    )
     pairs = _responses(responses)
     say("loading the model")
     network = (

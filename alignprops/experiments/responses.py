@@ -21,9 +21,9 @@ NAME, TITLE = "responses", "Pairs of whole responses"
 SUMMARY = (
     "DPO on multi-token responses, with the labels as they are and flipped. Likelihood displacement is the share of "
     "pairs whose chosen response became less likely than under the reference; implicit-reward accuracy the share of "
-    "pairs whose margin is positive. Both are measurements; held-out pairs have exact binomial intervals. Theorems are "
-    "observed beside these runs: the first step on a few pairs (LD-15), and a short head run of gradient descent on a "
-    "few pairs cut to a few tokens (LD-20)."
+    "pairs whose margin is positive. Both are measurements; held-out pairs have exact binomial intervals. Theorems "
+    "are observed beside these runs: the first step on a few pairs (LD-15), and a short head run of gradient descent "
+    "on a few pairs cut to a few tokens (LD-20)."
 )
 KINDS = {False: "as labelled", True: "flipped"}
 

@@ -16,6 +16,11 @@ def of(trace: Trace, figure: str, *, split: str = "train", behaviour: int = 0) -
     return trace.evaluations["step"], trace.evaluations[f"{split}.{figure}"][:, behaviour]
 
 
+def drawn_from(figure: str) -> slice:
+    """Before the first step every margin is 0, which is an error by convention: accuracies are drawn after it."""
+    return slice(1 if figure == "accuracy" else 0, None)
+
+
 def of_steps(trace: Trace, figure: str) -> tuple[Any, Any]:
     """(steps, values) of a figure of every step, 0 before the first."""
     steps, values = trace.steps["step"], trace.steps[figure]
@@ -26,7 +31,8 @@ def curve(
     trace: Trace, figure: str, name: str, *, split: str = "train", behaviour: int = 0, style: str = "solid"
 ) -> Spec:
     """One behaviour's curve."""
-    return series(name, *of(trace, figure, split=split, behaviour=behaviour), style=style)
+    steps, values = (part[drawn_from(figure)] for part in of(trace, figure, split=split, behaviour=behaviour))
+    return series(name, steps, values, style=style)
 
 
 def at_last(trace: Trace, figure: str, *, split: str = "train", behaviour: int = 0) -> float:
@@ -49,7 +55,7 @@ def steps_to(trace: Trace, accuracy: float, *, split: str = "train", behaviour: 
 
 def mean_curve(traces: Sequence[Trace], figure: str, name: str, *, split: str = "train", style: str = "solid") -> Spec:
     """The mean over runs of the same length, with the range between the quartiles as spread."""
-    steps = of(traces[0], figure, split=split)[0]
-    values = np.stack([of(trace, figure, split=split)[1] for trace in traces])
+    steps = of(traces[0], figure, split=split)[0][drawn_from(figure)]
+    values = np.stack([of(trace, figure, split=split)[1][drawn_from(figure)] for trace in traces])
     low, high = np.quantile(values, [0.25, 0.75], axis=0)
     return series(name, steps, values.mean(axis=0), spread=(low, high), style=style)

@@ -157,7 +157,7 @@ def test_a_second_reproduction_trains_nothing_again(reproduced: Made, folder: Pa
 
 def test_other_settings_in_the_same_folder_are_refused(reproduced: Made, folder: Path) -> None:
     """A run of another length is not taken for this one."""
-    with pytest.raises(InputError, match="steps"):
+    with pytest.raises(InputError, match=r"was made with --head-steps 12 \(now 13\); give the same"):
         reproduce(["learning-speed"], plan=replace(SMALL, head_steps=13), folder=folder)
 
 
@@ -227,3 +227,43 @@ def test_equal_class_counts_help_the_first_step(reproduced: Made) -> None:
 
     assert gain.n == 2
     assert 0 < gain.value < 2
+
+
+# --- the folder ---------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
+    """Nothing is written among them."""
+    (tmp_path / "data.jsonl").write_text("{}\n")
+
+    with pytest.raises(InputError, match="is not empty and holds no reproduction; choose a new folder with --output"):
+        reproduce(["learning-speed"], plan=SMALL, folder=tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["data.jsonl"]
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    """At once, not when the first trace is written."""
+    (tmp_path / "out").write_text("x")
+
+    with pytest.raises(InputError, match="out is a file; choose a folder with --output"):
+        reproduce(["learning-speed"], plan=SMALL, folder=tmp_path / "out")
+
+
+def test_a_damaged_record_of_the_folder_is_refused(tmp_path: Path) -> None:
+    """What it was made with is not known then."""
+    (tmp_path / "reproduction.json").write_text("{")
+
+    with pytest.raises(InputError, match=r"reproduction\.json cannot be read"):
+        reproduce(["learning-speed"], plan=SMALL, folder=tmp_path)
+
+
+def test_responses_need_no_statements(tmp_path: Path) -> None:
+    """A model of one's own with nothing but pairs of responses; the next complaint is about these."""
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text(json.dumps({"prompt": "A", "chosen": " b", "rejected": " b"}))
+
+    with pytest.raises(InputError, match="identical"):
+        reproduce(["responses"], model=tmp_path, responses=pairs, folder=tmp_path / "out")
+    with pytest.raises(InputError, match="a model was given without preferences"):
+        reproduce(["geometry"], model=tmp_path, responses=pairs, folder=tmp_path / "other")
