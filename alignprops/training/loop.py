@@ -14,16 +14,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alignprops._errors import InputError, ModelError
+from alignprops._errors import InputError
 from alignprops.losses.pairwise import PairwiseLoss
 from alignprops.models.progress import Progress
-from alignprops.trace.format import Split
+from alignprops.trace.format import EVALUATION_FIGURES, Split
 from alignprops.trace.writer import TraceWriter
 from alignprops.training.batches import Rows, accumulated, step_rows
 from alignprops.training.checkpoint import save_checkpoint
 from alignprops.training.evaluation import figures, prefixed
+from alignprops.training.pairs import TokenPairs
 from alignprops.training.policy import Pairs, Policy, norm
 from alignprops.training.processes import Processes
+from alignprops.training.references import NotFiniteError
 from alignprops.training.settings import TrainSettings
 
 #: How many pairs a message about a diverged run names.
@@ -31,7 +33,15 @@ _NAMED = 5
 
 
 class DivergedError(InputError):
-    """A loss, a gradient or a log-probability that is not finite: the settings do not fit the model and the data."""
+    """A loss, a gradient or a log-probability that is not finite: the settings do not fit the model and the data.
+
+    Attributes:
+        what: what is not finite, as the trace keeps it; the message has the way out as well.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}; lower the learning rate (the trace is kept)")
+        self.what = what
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -92,13 +102,15 @@ def train_step(job: Job, step: int) -> None:
         raise DivergedError(_told(job, step, "the gradient of the loss", rows))
     job.optimizer.step()
     job.policy.after_update(step)
+    moved = {"head_change": job.policy.head_change(), "parameter_change": job.policy.parameter_change()}
+    if not all(map(math.isfinite, moved.values())):
+        raise DivergedError(_told(job, step, "the change of the weights", rows))
     if job.writer is not None:
         job.writer.step(
             step,
             loss=loss,
             gradient_norm=gradient_norm,
-            head_change=job.policy.head_change(),
-            parameter_change=job.policy.parameter_change(),
+            **moved,
             learning_rate=float(job.optimizer.param_groups[0]["lr"]),
             tokens=_tokens(job, rows),
             seconds=time.perf_counter() - started,
@@ -111,13 +123,13 @@ def evaluate(job: Job, step: int) -> None:
     for split, pairs in job.pairs.items():
         try:
             logps = job.policy.all_logps(split)
-        except ModelError as error:
-            raise DivergedError(f"after step {step}: {error}; lower the learning rate") from error
-        bad = ~np.isfinite(logps).all(axis=1)
-        if bad.any():
-            told = ", ".join(pairs.where[row] for row in np.flatnonzero(bad)[:_NAMED])
-            raise DivergedError(f"after step {step} a log-probability is not finite: {told}; lower the learning rate")
+        except NotFiniteError as error:
+            raise DivergedError(_told_logps(step, error.where, error.chosen, error.rejected)) from error
+        bad = np.flatnonzero(~np.isfinite(logps).all(axis=1))
+        if len(bad):
+            raise DivergedError(_told_logps(step, pairs.where[bad[0]], *logps[bad[0]].tolist()))
         found = figures(pairs, logps, job.reference[split], loss=job.loss, scale=job.scale, beta=job.settings.beta)
+        _require_finite(found, pairs, step)
         columns |= prefixed(split, found)
     if job.writer is not None:
         job.writer.evaluation(step, columns)
@@ -147,8 +159,9 @@ def _accumulate(job: Job, rows: Rows) -> NDArray[np.float64]:
         (each.sum() / len(rows)).backward()
         job.policy.collect_gradients()
         losses[places] = each.detach().double().cpu()
-    job.processes.sum_gradients(job.policy.weights.values())
-    total: NDArray[np.float64] = job.processes.sum(losses).numpy()
+    weights = list(job.policy.weights.values())
+    job.processes.sum_gradients(weights)
+    total: NDArray[np.float64] = job.processes.sum(losses, weights[0].device).numpy()
     return total
 
 
@@ -170,7 +183,25 @@ def _tokens(job: Job, rows: Rows) -> int:
 def _told(job: Job, step: int, what: str, rows: Rows) -> str:
     where = [job.pairs["train"].where[row] for row in rows]
     named = ", ".join(where[:_NAMED]) + (f" and {len(where) - _NAMED} more" if len(where) > _NAMED else "")
-    return f"{what} of step {step} is not finite, from {named}; lower the learning rate (the trace is kept)"
+    return f"{what} of step {step} is not finite, from {named}"
+
+
+def _told_logps(step: int, where: str, chosen: float, rejected: float) -> str:
+    return (
+        f"the policy's log-probabilities after step {step} are {chosen:g} (chosen) and {rejected:g} (rejected), "
+        f"of {where}"
+    )
+
+
+def _require_finite(found: Mapping[str, NDArray[np.float64]], pairs: TokenPairs, step: int) -> None:
+    """Refuse figures that overflowed; those of a behaviour without pairs are NaN and no concern."""
+    present = np.bincount(pairs.behaviours, minlength=len(pairs.names)) > 0
+    for name in EVALUATION_FIGURES:
+        bad = np.flatnonzero(present & ~np.isfinite(found[name]))
+        if len(bad):
+            raise DivergedError(
+                f"the {name.replace('_', ' ')} of {pairs.names[bad[0]]} after step {step} is {found[name][bad[0]]:g}"
+            )
 
 
 def _number(value: int | None) -> int:

@@ -47,10 +47,15 @@ def find_run(folder: Path, *, resume: bool) -> FoundRun | None:
     metadata = read_json(folder / METADATA)
     end = read_json(folder / END) if (folder / END).exists() else None
     if not resume:
-        told = "a finished run" if end is not None else "a run that was cut short, which --resume continues"
+        told = "a run that was cut short, which --resume continues"
+        if end is not None:
+            told = "a finished run" if end["status"] == "finished" else f"a run that {end['status']}"
         raise InputError(f"{folder}: holds {told}; nothing is overwritten, choose another folder with --output")
     if end is not None and end["status"] != "finished":
-        raise InputError(f"{folder}: the run {end['status']}: {end['message']}; begin another with other settings")
+        raise InputError(
+            f"{folder}: the run {end['status']}: {end['message']}; begin another with other settings, such as a lower "
+            f"learning rate, in another folder (--output)"
+        )
     return FoundRun(metadata, end)
 
 

@@ -30,6 +30,7 @@ from alignprops.training.optimisers import make_optimizer
 from alignprops.training.pairs import TokenPairs
 from alignprops.training.policy import Pairs, Policy, make_policy
 from alignprops.training.processes import Processes, launched_processes
+from alignprops.training.references import reference_columns
 from alignprops.training.resume import FoundRun, clear_parts, decisive_versions, find_run, require_same, threads_of
 from alignprops.training.settings import TrainSettings
 from alignprops.training.shown import shown_rows
@@ -92,7 +93,7 @@ def train_model(
     path = Path(folder)
     pairs, given = _oriented(train, evaluation, reference, flip=settings.flip)
     settings = settings.resolved(len(pairs["train"]))
-    processes = launched_processes()
+    processes = launched_processes(model.device)
     found = find_run(path, resume=resume)
     processes.wait()  # no one may begin to write before all have looked
     described = _described(model, pairs, given, source or {})
@@ -143,7 +144,7 @@ class _Run:
 
     def carry_out(self, writer: TraceWriter | None, given: References | None, found: FoundRun | None) -> None:
         """Everything from the reference to the final weights; what is on disk already is used."""
-        reference = self._reference(writer, given)
+        reference = self._reference(writer, given, found)
         self._keep_states(writer, "start")
         optimizer = make_optimizer(self.policy.weights, self.settings)
         done = None
@@ -180,37 +181,40 @@ class _Run:
             run_steps(job, done)
         except DivergedError as error:
             if job.writer is not None:
-                job.writer.finish(status="diverged", message=str(error))
+                job.writer.finish(status="diverged", message=error.what)
             raise
         except KeyboardInterrupt:
             if job.writer is not None:
                 job.writer.flush()
             raise
 
-    def _reference(self, writer: TraceWriter | None, given: References | None) -> References:
-        """The reference log-probabilities: those on disk, those given, or those of the policy as it is now."""
-        if writer is not None and (self.folder / REFERENCE).exists():
-            kept = Trace.open(self.folder).reference
-            assert kept is not None
-            return {split: np.stack([kept[f"{split}.chosen"], kept[f"{split}.rejected"]], 1) for split in self.pairs}
+    def _reference(self, writer: TraceWriter | None, given: References | None, run: FoundRun | None) -> References:
+        """The reference log-probabilities: those on disk, those given, or those of the policy as it is now.
+
+        All processes train against those that the first one has put on disk, then as in every run that goes on from it.
+        """
+        stored = run is not None and (self.folder / REFERENCE).exists()
+        self.processes.wait()  # no one may begin to write before all have looked
+        if not stored:
+            self._begin_reference(writer, given)
+            self.processes.wait()  # until it is written
+        kept = Trace.open(self.folder).reference
+        assert kept is not None
+        self.processes.wait()  # the first one cuts the trace next
+        return {split: np.stack([kept[f"{split}.chosen"], kept[f"{split}.rejected"]], 1) for split in self.pairs}
+
+    def _begin_reference(self, writer: TraceWriter | None, given: References | None) -> None:
+        """Find the reference, and let the first process write it."""
         found = given or {split: self.policy.all_logps(split) for split in self.pairs}
         for split, pairs in self.pairs.items():
             bad = np.flatnonzero(~np.isfinite(found[split]).all(axis=1))
             if len(bad):
-                raise InputError(f"{pairs.where[bad[0]]}: the reference log-probabilities are not finite; try float32")
+                raise InputError(
+                    f"{pairs.where[bad[0]]}: the reference log-probabilities are not finite"
+                    + (", as they were given" if given else "; the weights of the model may be damaged")
+                )
         if writer is not None:
-            writer.reference(
-                {
-                    split: {
-                        "chosen": found[split][:, 0],
-                        "rejected": found[split][:, 1],
-                        "behaviours": pairs.behaviours,
-                        "signs": pairs.signs,
-                    }
-                    for split, pairs in self.pairs.items()
-                }
-            )
-        return found
+            writer.reference(reference_columns(self.pairs, found))
 
     def _keep_states(self, writer: TraceWriter | None, when: When) -> None:
         if writer is None or (when == "start" and (self.folder / states_name(when)).exists()):

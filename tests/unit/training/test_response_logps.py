@@ -261,6 +261,10 @@ def test_a_reference_that_is_not_finite_is_told_by_its_place(save_model: Callabl
 
     with pytest.raises(ModelError, match=r"b.jsonl:\d: the reference's log-probabilities are nan .chosen. and nan"):
         reference_logps(model.network, pairs, batch_size=2)
+    with pytest.raises(ModelError, match=r"expected finite numbers; the weights of the model may be damaged$"):
+        reference_logps(model.network, pairs, batch_size=2)
+    with pytest.raises(ModelError, match=r"expected finite numbers; try float32$"):
+        reference_logps(model.network.to(torch.bfloat16), pairs, batch_size=2)
     with pytest.raises(InputError, match="batch size is 0; expected at least 1"):
         reference_logps(model.network, pairs, batch_size=0)
 

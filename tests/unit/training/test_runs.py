@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from small_models import preference_set
 
 from alignprops import InputError, Trace
 from alignprops.models.loading import LanguageModel, load_model
+from alignprops.models.silence import silence
 from alignprops.training import TrainSettings, loop, train_model
 from alignprops.training.batches import step_rows
+from alignprops.training.final import trained_network
 from alignprops.training.loop import DivergedError
 from alignprops.training.network_policy import NetworkPolicy, full_policy
 from alignprops.training.output_head import output_head
@@ -140,6 +143,48 @@ def test_half_precision_keeps_masters(model: LanguageModel, split: Split, tmp_pa
     faster = train_model(half, *split, replace(settings, learning_rate=0.05), tmp_path / "faster")
     assert abs(faster.trace.evaluations["train.margins"][-1]).max() > 1e-3
     assert {weight.dtype for weight in faster.network.parameters()} == {torch.bfloat16}
+
+
+def test_adapters_are_read_as_safetensors_or_not_at_all(
+    save_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No pickle, no look at the hub, no configuration of the folder's own; the random numbers stay where they are."""
+    import peft
+
+    model = load_model(save_model("llama"))
+    settings = TrainSettings(method="lora", lora_rank=3, lora_alpha=5, learning_rate=0.05, steps=3)
+    run = train_model(model, tokenize_pairs(model, preference_set()), None, settings, tmp_path / "run")
+    final = tmp_path / "run" / "final"
+    with silence():
+        theirs: Any = peft.PeftModel.from_pretrained(copy.deepcopy(model.network), final).merge_and_unload()
+    (final / "adapter_config.json").write_text("{}")
+    torch.manual_seed(1)
+    drawn = torch.rand(3)
+    torch.manual_seed(1)
+
+    ours = run.network
+
+    assert torch.equal(torch.rand(3), drawn)
+    assert all(torch.equal(weight, theirs.state_dict()[name]) for name, weight in ours.state_dict().items())
+    assert not any(torch.equal(*pair) for pair in zip(*map(projections, (ours, model.network)), strict=True))
+    narrow = load_model(save_model("llama", hidden_size=8))
+    with pytest.raises(InputError, match=r"final: adapters of another model: base_model\.\S+ has the shape \(3, 16\)"):
+        trained_network(narrow, tmp_path / "run")
+    monkeypatch.setattr(peft.PeftModel, "from_pretrained", None)
+    torch.save({}, final / "adapter_model.bin")
+    (final / "adapter_model.safetensors").unlink()
+    with pytest.raises(
+        InputError, match=r"adapter_model\.safetensors: missing or damaged .*; train again into another"
+    ):
+        trained_network(model, tmp_path / "run")
+    shutil.rmtree(final)
+    with pytest.raises(InputError, match=r"final: missing; the run is not finished, go on with it by --resume"):
+        trained_network(model, tmp_path / "run")
+
+
+def projections(network: Any) -> list[torch.Tensor]:
+    """What adapters stand on."""
+    return [weight for name, weight in network.named_parameters() if "proj" in name]
 
 
 @pytest.mark.parametrize("method", ["head", "lora", "full"])
@@ -297,8 +342,10 @@ def test_remains_of_a_killed_process_are_removed(model: LanguageModel, split: Sp
 
 def test_a_loss_that_is_not_finite_stops_the_run(model: LanguageModel, split: Split, tmp_path: Path) -> None:
     """It is told with step and rows; what was recorded stays, and the run cannot be gone on with."""
-    settings = TrainSettings(learning_rate=1e308, steps=9, batch_size=3, evaluate_every=9)
-    told = r"the loss of step 2 is not finite, from generated/[a-z-]+:1, generated/[a-z-]+:9; lower the learning rate"
+    settings = TrainSettings(loss="exponential", learning_rate=1e8, steps=9, batch_size=3, evaluate_every=9)
+    told = (
+        r"the loss of step 2 is not finite, from generated/[a-z-]+:\d+.*; lower the learning rate \(the trace is kept\)"
+    )
 
     with pytest.raises(DivergedError, match=told):
         train_model(model, *split, settings, tmp_path / "run")
@@ -308,16 +355,48 @@ def test_a_loss_that_is_not_finite_stops_the_run(model: LanguageModel, split: Sp
     assert not trace.finished
     assert trace.end is not None
     assert trace.end["status"] == "diverged"
-    with pytest.raises(InputError, match=r"the run diverged: .* of step 2 .* begin another with other settings"):
+    with pytest.raises(
+        InputError, match=r"the run diverged: .* of step 2 .* begin another with other settings"
+    ) as found:
         train_model(model, *split, settings, tmp_path / "run", resume=True)
+    assert str(found.value).count("learning rate") == 1
+
+
+@pytest.mark.parametrize("rate", [1e300, 1e308])
+def test_weights_that_overflow_stop_the_run(model: LanguageModel, split: Split, tmp_path: Path, rate: float) -> None:
+    """Also where the loss is finite still: what is recorded of a step is."""
+    settings = TrainSettings(learning_rate=rate, steps=3, evaluate_every=1)
+
+    with pytest.raises(
+        DivergedError, match=r"^the change of the weights of step 1 is not finite, from .*; lower the le"
+    ):
+        train_model(model, *split, settings, tmp_path / "run")
+
+    trace = Trace.open(tmp_path / "run")
+    assert (trace.finished, trace.steps["step"].tolist()) == (False, [])
+
+
+def test_an_evaluation_that_overflows_stops_the_run(model: LanguageModel, split: Split, tmp_path: Path) -> None:
+    """Figures are refused though every log-probability is finite: the exponential loss of a large negative margin."""
+    settings = TrainSettings(loss="exponential", learning_rate=1e8, steps=9, evaluate_every=1)
+
+    with pytest.raises(DivergedError, match=r"^the loss of [a-z-]+ after step 1 is inf; lower the learning rate"):
+        train_model(model, *split, settings, tmp_path / "run")
+
+    assert Trace.open(tmp_path / "run").evaluations["step"].tolist() == [0]
 
 
 def test_an_evaluation_that_is_not_finite_stops_the_run(model: LanguageModel, split: Split, tmp_path: Path) -> None:
     """In a network, too: with the step and a row."""
     settings = TrainSettings(method="full", optimizer="sgd", learning_rate=1e30, steps=5, evaluate_every=1)
 
-    with pytest.raises(DivergedError, match=r"after step 1: generated/[a-z-]+:\d+: .*; lower the learning rate"):
+    told = (
+        r"^the policy's log-probabilities after step 1 are \S+ \(chosen\) and \S+ \(rejected\), of .*; lower the lear"
+    )
+    with pytest.raises(DivergedError, match=told) as found:
         train_model(model, *split, settings, tmp_path / "run")
+    assert "float32" not in str(found.value)
+    assert "reference" not in str(found.value)
 
     assert Trace.open(tmp_path / "run").evaluations["step"].tolist() == [0]
 

@@ -131,13 +131,26 @@ def test_an_interruption_is_told(
 
 def test_a_diverged_run_is_told(model: LanguageModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2, the step and the rows."""
-    words = ["--output", str(tmp_path / "run"), *FEW, "--learning-rate", "1e308", "--evaluate-every", "6"]
+    words = ["--output", str(tmp_path / "run"), *FEW, "--evaluate-every", "6"]
+    words += ["--loss", "exponential", "--learning-rate", "1e8"]
 
     assert main(["train", *words]) == 2
 
     told = capsys.readouterr().err
-    assert "error: the loss of step 3 is not finite, from generated/loves-the-sea:5, generated/" in told
-    assert Trace.open(tmp_path / "run").steps["step"].tolist() == [1, 2]
+    assert "error: the loss of step 2 is not finite, from generated/" in told
+    assert Trace.open(tmp_path / "run").steps["step"].tolist() == [1]
+
+
+def test_a_head_that_overflows_is_told(
+    model: LanguageModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is not called finished, with a change of infinity."""
+    assert main(["train", "--output", str(tmp_path / "run"), *FEW, "--method", "head", "--learning-rate", "1e300"]) == 2
+
+    assert "error: the change of the weights of step 1 is not finite, from generated/" in capsys.readouterr().err
+    end = Trace.open(tmp_path / "run").end
+    assert end is not None
+    assert end["status"] == "diverged"
 
 
 def test_nothing_held_out(model: LanguageModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
