@@ -68,6 +68,16 @@ class Trace:
         _require_columns(trace)
         return trace
 
+    def __repr__(self) -> str:
+        """One line: where, how many steps, how it ended."""
+        steps, evaluations = len(self.steps["step"]), len(self.evaluations["step"])
+        return f"Trace({str(self.folder)!r}: {self.status}, steps: {steps}, evaluations: {evaluations})"
+
+    @property
+    def status(self) -> str:
+        """`finished`, `diverged`, or `not finished` while it goes on and after it was cut short."""
+        return "not finished" if self.end is None else str(self.end["status"])
+
     @property
     def finished(self) -> bool:
         """Whether the run came to its last step and everything was saved."""

@@ -1,6 +1,6 @@
 """`TraceRecorder`: the trace of a training run that is not ours, also as a callback of `transformers.Trainer`.
 
-In a loop of one's own:
+In a loop of one's own (docs/trace.md has it whole):
 
     recorder = TraceRecorder("my-trace", train=pairs, evaluation=held_out, beta=0.1)
     recorder.begin(network, settings={"optimizer": "sgd", "learning_rate": 0.1})
@@ -10,8 +10,8 @@ In a loop of one's own:
     recorder.finish()
 
 With a trainer: `Trainer(..., callbacks=[TraceRecorder("my-trace", train=pairs)])`. What a trainer does not tell (its
-loss, where it logs less often than every step) is NaN. Recording reads the network and changes nothing: not its mode,
-its gradients or the random numbers.
+loss, where it does not log every step) is NaN. Recording reads the network and changes nothing: not its mode, its
+gradients or the random numbers.
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ from alignprops._errors import InputError
 from alignprops.losses import training_loss
 from alignprops.models.silence import silence
 from alignprops.trace.format import Split, When
-from alignprops.trace.writer import TraceWriter
+from alignprops.trace.given import number, require_network, require_pairs
+from alignprops.trace.writer import TraceWriter, require_empty
 from alignprops.training.evaluation import figures, prefixed
 from alignprops.training.fingerprints import fingerprint_of_network, fingerprint_of_pairs
-from alignprops.training.logps import prompt_states
+from alignprops.training.logps import features_of_prompts
 from alignprops.training.output_head import output_head, unwrapped
 from alignprops.training.pairs import TokenPairs
 from alignprops.training.policy import norm
-from alignprops.training.references import reference_logps
+from alignprops.training.references import NotFiniteError, reference_columns, reference_logps
 from alignprops.training.shown import shown_rows
 
 #: Optional settings of a `TrainingArguments` that a trace keeps.
@@ -77,11 +78,14 @@ class TraceRecorder(TrainerCallback):
         reference: Mapping[Split, NDArray[np.float64]] | None = None,
         source: Mapping[str, Any] | None = None,
     ) -> None:
+        for name, pairs in (("train", train), ("evaluation", evaluation)):
+            require_pairs(name, pairs)
         if evaluate_every is not None and evaluate_every < 1:
             raise InputError(f"evaluate every is {evaluate_every}; expected at least 1 step")
         if evaluation is not None and (train is None or train.names != evaluation.names):
             raise InputError("training and evaluation pairs must be of the same behaviours; give both, of one split")
         self.folder = Path(folder)
+        require_empty(self.folder)  # told now, and not when training is about to begin
         self._loss, self._scale = training_loss(loss, beta=beta)
         self._beta, self._loss_name = beta, loss
         given: dict[Split, TokenPairs | None] = {"train": train, "evaluation": evaluation}
@@ -92,6 +96,11 @@ class TraceRecorder(TrainerCallback):
         self._begun: _Begun | None = None
         self._pending: dict[str, Any] | None = None
         self._rate = _UNKNOWN
+        self._logged = 0
+        """The step of the trainer's last log of its loss."""
+        self._diverged = ""
+        """What was not finite first."""
+        self._finished = False
 
     # --- a loop of one's own ------------------------------------------------------------------------------------------
 
@@ -99,8 +108,11 @@ class TraceRecorder(TrainerCallback):
         """Before the first step: the reference, the hidden states, the first evaluation.
 
         Raises:
-            InputError: the folder is not empty.
+            InputError: the folder is not empty, or the network is no torch module.
         """
+        require_network(network)
+        if self._begun is not None:
+            raise InputError("begin was called before; a recorder records one run, make another for another folder")
         trained = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
         writer = TraceWriter.create(
             self.folder,
@@ -123,7 +135,7 @@ class TraceRecorder(TrainerCallback):
             if split not in self._reference:
                 self._reference[split] = self._read(network, pairs)
         if self._pairs:
-            writer.reference({split: self._told_reference(split) for split in self._pairs})
+            writer.reference(reference_columns(self._pairs, self._reference))
             self._states("start")
             self.evaluate(0)
         writer.flush()
@@ -136,22 +148,34 @@ class TraceRecorder(TrainerCallback):
         learning_rate: float = _UNKNOWN,
         tokens: int = 0,
     ) -> None:
-        """After an update: its loss and gradient norm (before the update); what moved is read from the network."""
+        """After an update: its loss and gradient norm (before the update); what moved is read from the network.
+
+        Numbers may be tensors. After a loss that is not finite nothing is evaluated, and the run ends as diverged.
+
+        Raises:
+            InputError: something is no number, or the run is not going on.
+        """
         begun = self._require_begun()
-        number = begun.writer.last_step + 1
-        begun.writer.step(
-            number, loss=loss, gradient_norm=gradient_norm, learning_rate=learning_rate, tokens=tokens, **begun.moved()
-        )
-        if self._due(number):
-            self.evaluate(number)
+        step = begun.writer.last_step + 1
+        given = {"loss": loss, "gradient_norm": gradient_norm, "learning_rate": learning_rate, "tokens": tokens}
+        row: dict[str, Any] = {name: number(name, value) for name, value in given.items()}
+        self._write(step, **{**row, "tokens": int(row["tokens"])}, **begun.moved(), told_loss=True)
+        if self._due(step):
+            self.evaluate(step)
             begun.writer.flush()
 
     def evaluate(self, step: int) -> None:
-        """Record an evaluation of the network as it is, after `step` steps; nothing without pairs."""
+        """Record an evaluation of the network as it is, after `step` steps; nothing without pairs, or once diverged."""
         begun = self._require_begun()
         columns: dict[str, NDArray[np.float64]] = {}
+        if self._diverged:
+            return
         for split, pairs in self._pairs.items():
-            logps = self._read(begun.network, pairs)
+            try:
+                logps = self._read(begun.network, pairs)
+            except NotFiniteError as error:
+                self._diverged = error.of_policy(step)
+                return
             columns |= prefixed(
                 split,
                 figures(pairs, logps, self._reference[split], loss=self._loss, scale=self._scale, beta=self._beta),
@@ -170,9 +194,13 @@ class TraceRecorder(TrainerCallback):
         last = begun.writer.last_step
         if self._pairs and begun.evaluated < last:
             self.evaluate(last)
-        if self._pairs:
-            self._states("end")
-        begun.writer.finish()
+        if self._diverged:
+            begun.writer.finish(status="diverged", message=self._diverged)
+        else:
+            if self._pairs:
+                self._states("end")
+            begun.writer.finish()
+        self._finished = True
 
     # --- transformers.Trainer -----------------------------------------------------------------------------------------
 
@@ -199,14 +227,19 @@ class TraceRecorder(TrainerCallback):
             return
         self._record_pending()
         moved = self._begun.moved()
-        self._pending = {"loss": _UNKNOWN, "gradient_norm": _UNKNOWN, "learning_rate": self._rate, "tokens": 0, **moved}
+        known = {"learning_rate": self._rate, "tokens": 0, **moved}
+        self._pending = {"loss": _UNKNOWN, "told_loss": False, "gradient_norm": _UNKNOWN, **known}
         if self._due(state.global_step):
             self.evaluate(state.global_step)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Loss and gradient norm of the step that has just ended."""
-        if self._pending is not None and "loss" in (logs or {}):
-            self._pending["loss"] = float(logs["loss"])
+        """Gradient norm of the step that has just ended, and its loss, if the log before was one step earlier."""
+        if "loss" not in (logs or {}):
+            return
+        steps, self._logged = state.global_step - self._logged, state.global_step
+        if self._pending is not None:
+            self._pending["loss"] = float(logs["loss"]) if steps == 1 else _UNKNOWN  # else a mean over several steps
+            self._pending["told_loss"] = steps == 1
             self._pending["gradient_norm"] = float(logs.get("grad_norm", _UNKNOWN))
             self._record_pending()
 
@@ -221,7 +254,7 @@ class TraceRecorder(TrainerCallback):
         if pending is None:
             return
         begun = self._require_begun()
-        begun.writer.step(begun.writer.last_step + 1, **pending)
+        self._write(begun.writer.last_step + 1, **pending)
         if self._due(begun.writer.last_step):
             begun.writer.flush()
 
@@ -234,7 +267,18 @@ class TraceRecorder(TrainerCallback):
     def _require_begun(self) -> _Begun:
         if self._begun is None:
             raise InputError("nothing can be recorded before begin(network)")
+        if self._finished:
+            raise InputError(f"{self.folder}: the run is finished; nothing can be recorded after finish()")
         return self._begun
+
+    def _write(self, step: int, *, told_loss: bool, **row: Any) -> None:
+        """Record a step; `told_loss`: its loss was told, so that NaN is what it is."""
+        assert self._begun is not None
+        self._begun.writer.step(step, **row)
+        moved = {name: row[name] for name in ("head_change", "parameter_change")}
+        for name, value in (({"loss": row["loss"]} if told_loss else {}) | moved).items():
+            if not math.isfinite(value):
+                self._diverged = self._diverged or f"the {name.replace('_', ' ')} of step {step} is {value:g}"
 
     def _due(self, step: int) -> bool:
         return self._every is not None and step % self._every == 0
@@ -242,28 +286,14 @@ class TraceRecorder(TrainerCallback):
     def _read(self, network: Any, pairs: TokenPairs) -> NDArray[np.float64]:
         return reference_logps(network, pairs, batch_size=self._batch_size)
 
-    def _told_reference(self, split: Split) -> dict[str, NDArray[Any]]:
-        pairs, reference = self._pairs[split], self._reference[split]
-        return {
-            "chosen": reference[:, 0],
-            "rejected": reference[:, 1],
-            "behaviours": pairs.behaviours,
-            "signs": pairs.signs,
-        }
-
-    @torch.no_grad()
     def _states(self, when: When) -> None:
         begun, pairs = self._require_begun(), self._pairs["train"]
         rows = shown_rows(pairs)
-        scale = output_head(begun.network).scale
         with evaluating(begun.network):
-            parts = [
-                prompt_states(begun.network, pairs, rows[at : at + self._batch_size].tolist()).double().cpu()
-                for at in range(0, len(rows), self._batch_size)
-            ]
+            features = features_of_prompts(begun.network, pairs, rows.tolist(), batch_size=self._batch_size)
         begun.writer.states(
             when,
-            features=(scale * torch.cat(parts)).numpy(),
+            features=features,
             signs=pairs.signs[rows],
             behaviours=pairs.behaviours[rows],
             rows=rows,

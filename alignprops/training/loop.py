@@ -124,10 +124,12 @@ def evaluate(job: Job, step: int) -> None:
         try:
             logps = job.policy.all_logps(split)
         except NotFiniteError as error:
-            raise DivergedError(_told_logps(step, error.where, error.chosen, error.rejected)) from error
+            raise DivergedError(error.of_policy(step)) from error
         bad = np.flatnonzero(~np.isfinite(logps).all(axis=1))
         if len(bad):
-            raise DivergedError(_told_logps(step, pairs.where[bad[0]], *logps[bad[0]].tolist()))
+            raise DivergedError(
+                NotFiniteError(pairs.where[bad[0]], *logps[bad[0]].tolist(), half=False).of_policy(step)
+            )
         found = figures(pairs, logps, job.reference[split], loss=job.loss, scale=job.scale, beta=job.settings.beta)
         _require_finite(found, pairs, step)
         columns |= prefixed(split, found)
@@ -184,13 +186,6 @@ def _told(job: Job, step: int, what: str, rows: Rows) -> str:
     where = [job.pairs["train"].where[row] for row in rows]
     named = ", ".join(where[:_NAMED]) + (f" and {len(where) - _NAMED} more" if len(where) > _NAMED else "")
     return f"{what} of step {step} is not finite, from {named}"
-
-
-def _told_logps(step: int, where: str, chosen: float, rejected: float) -> str:
-    return (
-        f"the policy's log-probabilities after step {step} are {chosen:g} (chosen) and {rejected:g} (rejected), "
-        f"of {where}"
-    )
 
 
 def _require_finite(found: Mapping[str, NDArray[np.float64]], pairs: TokenPairs, step: int) -> None:

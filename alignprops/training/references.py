@@ -32,6 +32,13 @@ class NotFiniteError(ModelError):
         )
         self.where, self.chosen, self.rejected = where, chosen, rejected
 
+    def of_policy(self, step: int) -> str:
+        """The same said of the policy after `step` steps."""
+        return (
+            f"the policy's log-probabilities after step {step} are {self.chosen:g} (chosen) and {self.rejected:g} "
+            f"(rejected), of {self.where}"
+        )
+
 
 def reference_logps(
     network: Any, pairs: TokenPairs, *, batch_size: int, progress: Progress = no_progress

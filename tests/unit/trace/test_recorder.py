@@ -143,14 +143,19 @@ def test_a_trainer_is_recorded(
 def test_what_a_trainer_does_not_tell_is_nan(
     model: LanguageModel, split: tuple[TokenPairs, TokenPairs], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without pairs, and with a log every third step: what moved is recorded all the same."""
-    recorder = TraceRecorder(tmp_path / "trace")
+    """A log every third step has the mean of three losses, which is none of theirs; what moved is recorded anyhow."""
+    options = {"logging_steps": 3, "logging_first_step": True}
+    recorded, alone = (copy.deepcopy(model.network).requires_grad_(True) for _ in range(2))
+    every = trained(alone, split[0], tmp_path, []).state.log_history
 
-    trained(copy.deepcopy(model.network).requires_grad_(True), split[0], tmp_path, [recorder], logging_steps=3)
+    trained(recorded, split[0], tmp_path, [TraceRecorder(tmp_path / "trace")], **options)
 
     trace = Trace.open(tmp_path / "trace")
     assert trace.finished
-    assert np.isnan(trace.steps["loss"]).tolist() == [True, True, False, True, True, False]
+    norms = [entry["grad_norm"] for entry in every if "grad_norm" in entry]
+    nan = float("nan")
+    np.testing.assert_array_equal(trace.steps["loss"], [every[0]["loss"], nan, nan, nan, nan, nan])
+    np.testing.assert_array_equal(trace.steps["gradient_norm"], [norms[0], nan, norms[2], nan, nan, norms[5]])
     assert (trace.steps["head_change"] > 0).all()
     assert len(trace.evaluations["step"]) == 0
 
@@ -172,3 +177,72 @@ def test_misuse_is_told(model: LanguageModel, split: tuple[TokenPairs, TokenPair
     with pytest.raises(InputError, match=r"the trainer goes on from step 3, and a trace begins with step 1"):
         recorder.on_train_begin(None, State(), None, model=model.network)
     assert not (tmp_path / "trace").exists()
+
+
+def test_what_is_no_number_is_refused_at_once(
+    model: LanguageModel, split: tuple[TokenPairs, TokenPairs], tmp_path: Path
+) -> None:
+    """Tensors are numbers, also those with a graph; nothing recorded before is lost."""
+    network = copy.deepcopy(model.network).requires_grad_(True)
+    recorder = TraceRecorder(tmp_path / "trace")
+    recorder.begin(network)
+    loss = torch.tensor(0.5, requires_grad=True) * 2
+
+    recorder.step(loss=loss, gradient_norm=np.float32(2.0), learning_rate=torch.tensor([0.1]))  # type: ignore[arg-type]
+    for given, told in {
+        None: r"loss is a NoneType \(None\); expected one number",
+        "0.5": r"loss is a str \('0.5'\); expected one number",
+        torch.ones(3): r"loss is of shape \(3,\); expected one number",
+    }.items():
+        with pytest.raises(InputError, match=told):
+            recorder.step(loss=given)  # type: ignore[arg-type]
+    recorder.finish()
+
+    steps = Trace.open(tmp_path / "trace").steps
+    assert [float(steps[name][0]) for name in ("loss", "gradient_norm")] == [1.0, 2.0]
+    assert len(steps["step"]) == 1
+
+
+def test_what_cannot_be_recorded_is_refused_at_once(model: LanguageModel, tmp_path: Path) -> None:
+    """Pairs that are none, a network that is a name, a folder that is taken, steps after the end."""
+    told = r"train is a PreferenceSet; expected TokenPairs, as alignprops.training.pairs.tokenize_pairs\("
+    with pytest.raises(InputError, match=told):
+        TraceRecorder(tmp_path / "trace", train=preference_set())  # type: ignore[arg-type]
+    recorder = TraceRecorder(tmp_path / "trace")
+    with pytest.raises(InputError, match=r"begin was given a str \('gpt2'\); expected the network that is trained"):
+        recorder.begin("gpt2")
+    assert not (tmp_path / "trace").exists()
+    recorder.begin(model.network)
+    with pytest.raises(InputError, match=r"begin was called before"):
+        recorder.begin(model.network)
+    recorder.finish()
+    with pytest.raises(InputError, match=r"the run is finished; nothing can be recorded after finish\(\)"):
+        recorder.step(loss=1.0)
+    with pytest.raises(InputError, match=r"trace: not empty; choose a new folder for the trace"):
+        TraceRecorder(tmp_path / "trace")
+
+
+@pytest.mark.parametrize("told_loss", [True, False])
+def test_a_run_that_diverges_says_so(
+    model: LanguageModel, split: tuple[TokenPairs, TokenPairs], tmp_path: Path, told_loss: bool
+) -> None:
+    """By its loss, or by the log-probabilities that an evaluation finds; the steps are kept."""
+    network = copy.deepcopy(model.network).requires_grad_(True)
+    recorder = TraceRecorder(tmp_path / "trace", train=split[0], evaluation=split[1], evaluate_every=2)
+    recorder.begin(network)
+    recorder.step(loss=0.7)
+    if told_loss:
+        recorder.step(loss=float("nan"))
+    else:
+        network.model.norm.weight.data.fill_(3e38)  # finite itself
+        recorder.step(loss=0.6)
+    recorder.step(loss=0.5)
+    recorder.finish()
+
+    trace = Trace.open(tmp_path / "trace")
+    assert trace.end is not None
+    assert trace.end["message"].startswith(
+        "the loss of step 2 is nan" if told_loss else "the policy's log-probabilities after step 2 are "
+    )
+    assert trace.evaluations["step"].tolist() == [0]
+    assert repr(trace) == f"Trace({str(tmp_path / 'trace')!r}: diverged, steps: 3, evaluations: 1)"
