@@ -45,7 +45,7 @@ def write_with(path: Path, write: Callable[[Path], None]) -> None:
         Path(temporary).unlink()
         raise _refusal(path, error) from error
     except BaseException:
-        Path(temporary).unlink()
+        Path(temporary).unlink(missing_ok=True)  # an interruption may come when the file is in its place already
         raise
 
 

@@ -25,8 +25,6 @@ from alignprops.models.silence import silence
 from alignprops.models.widened import Widened
 from alignprops.training.pairs import TokenPairs
 
-#: A rounding of float32 in units of float64's.
-FLOAT32 = 2**29
 #: What stands where a response has no token, in the arrays of the problem.
 NOTHING = -1
 
@@ -40,6 +38,9 @@ class ModelPolicy(Policy):
         beta: DPO's β.
         eta: the size of the first step.
         trained: names of the parameters that are trained (`network.named_parameters()`).
+
+    Attributes:
+        narrow: a part of the network computes in float32 all the same; `roundings` does not count that.
     """
 
     def __init__(self, network: Any, pairs: TokenPairs, *, beta: float, eta: float, trained: Sequence[str]) -> None:
@@ -49,7 +50,7 @@ class ModelPolicy(Policy):
         self._shapes = [(name, parameters[name].shape) for name in trained]
         self.reference = torch.cat([parameters[name].detach().reshape(-1) for name in trained])
         one = torch.zeros((1, 1), dtype=torch.int64, device=self.reference.device)
-        self._narrow = _computes_in_float32(self._module, one)
+        self.narrow = _computes_in_float32(self._module, one)
         self._put(pairs, beta=beta, eta=eta)
 
     def _put(self, pairs: TokenPairs, *, beta: float, eta: float) -> None:
@@ -59,8 +60,11 @@ class ModelPolicy(Policy):
         self._sequences = [side.ids for side in self._sides]
         self._one_token = pairs.one_token()
         self.roundings = _roundings(self._module, max(side.ids.shape[1] for side in self._sides))
-        if self._narrow:
-            self.roundings *= FLOAT32
+
+    @property
+    def logits_shape(self) -> tuple[int, int, int]:
+        """(n, T − 1, V) of the longer side."""
+        return len(self.problem.prompts), max(side.ids.shape[1] for side in self._sides) - 1, self._vocabulary
 
     def with_pairs(self, pairs: TokenPairs) -> ModelPolicy:
         """The same weights, which are not copied, on other pairs."""

@@ -1,7 +1,7 @@
 """A real model's head trained on whole responses (LD-20): the subjects `model/head/behaviour` of the kind `token-head`.
 
 Each is observed on a few pairs and a few tokens around the place where their responses begin to differ, since every
-statement compares whole heads.
+statement compares whole heads: of up to `MOST_WEIGHTS` numbers, about 2.8 million. A larger one is not applicable.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ PAIRS, TOKENS, STEPS = 8, 4, 3
 MOST_NUMBERS, FEWEST_PAIRS = 2**25, 2
 #: Heads that are compared: of the run, and along the probe.
 HEADS = STEPS + 3
+#: The largest head of which `FEWEST_PAIRS` pairs are compared so.
+MOST_WEIGHTS = MOST_NUMBERS // (HEADS * FEWEST_PAIRS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +87,12 @@ def few_responses(
 
     module = output_embedding(model)
     vocabulary, width = module.weight.shape
+    if vocabulary * width > MOST_WEIGHTS:
+        return NotApplicable(
+            f"a head of {vocabulary} × {width} has {vocabulary * width:,} weights; on whole responses, where every row "
+            f"moves, heads are compared as a whole, and that up to {MOST_WEIGHTS:,} weights"
+        )
     count = min(PAIRS, MOST_NUMBERS // (HEADS * vocabulary * width))
-    if count < FEWEST_PAIRS:
-        return NotApplicable(f"a head of {vocabulary} × {width} is too large to be compared as a whole")
     bias = getattr(module, "bias", None)
     if bias is not None and bool(bias.any()):
         return NotApplicable("the head has a bias, of which it does not speak")

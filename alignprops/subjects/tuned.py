@@ -37,6 +37,8 @@ WOBBLE = 1 / 8
 PAIRS, SEED = 16, 0
 #: Copies in float64 are made of networks up to this size; so many parameters' gradients are kept for the next theorem.
 MOST_PARAMETERS, KEPT = 2**28, 2**27
+#: So many logits of a side of the pairs exist at a time, in float64.
+MOST_LOGITS = 2**28
 
 Load = Callable[[], "tuple[LanguageModel, TokenPairs]"]
 
@@ -79,7 +81,7 @@ class TunedModel:
         if isinstance(start, NotApplicable):
             return start
         try:
-            return with_first_step(start.with_pairs(self._pairs(at)))
+            return with_first_step(_affordable(start.with_pairs(self._pairs(at))))
         except ModelError as error:
             return NotApplicable(str(error))
 
@@ -155,19 +157,45 @@ def first_step_policy(
     """A model before its first step, whose size is such that the slopes along the step move along a line.
 
     Raises:
-        InputError: peft is not installed or finds nothing to adapt, or the network is not differentiated.
+        InputError: peft is not installed or finds nothing to adapt, the network is not differentiated or computes in
+            float32, or the pairs have too many logits.
     """
-    return with_first_step(before_first_step(model, pairs, method, beta=beta, seed=seed))
+    return with_first_step(_affordable(before_first_step(model, pairs, method, beta=beta, seed=seed)))
 
 
 def before_first_step(
     model: LanguageModel, pairs: TokenPairs, method: Method, *, beta: float, seed: int
 ) -> ModelPolicy:
-    """A model before a first step of size 1. Raises as `first_step_policy`."""
+    """A model before a first step of size 1.
+
+    Raises:
+        InputError: peft is not installed or finds nothing to adapt, or the network computes in float32.
+    """
     from alignprops.models.policy import ModelPolicy
 
     network, names = _trained_part(model, method, seed)
-    return ModelPolicy(network, pairs, beta=beta, eta=1.0, trained=names)
+    policy = ModelPolicy(network, pairs, beta=beta, eta=1.0, trained=names)
+    if policy.narrow:
+        raise ModelError(
+            "a part of the network computes in float32 whatever it is given; the first step's remainder would be lost "
+            "in rounding"
+        )
+    return policy
+
+
+def _affordable(policy: ModelPolicy) -> ModelPolicy:
+    """The policy, if the logits of its pairs can be kept.
+
+    Raises:
+        ModelError: there are too many.
+    """
+    pairs, tokens, vocabulary = policy.logits_shape
+    if pairs * tokens * vocabulary > MOST_LOGITS:
+        raise ModelError(
+            f"{pairs} pairs of up to {tokens} tokens have {pairs} × {tokens} × {vocabulary:,} = "
+            f"{pairs * tokens * vocabulary:,} logits; the first step is followed up to {MOST_LOGITS:,}"
+        )
+    return policy
 
 
 def with_first_step(policy: ModelPolicy) -> ModelPolicy:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,14 +36,26 @@ from alignprops.trace.format import (
 _PACKAGES = ("alignprops", "torch", "transformers", "numpy", "peft", "accelerate")
 
 
+class _Tail(NamedTuple):
+    """What of one kind is not on disk yet; replaced as a whole, so that no interruption finds half of it changed."""
+
+    after: int
+    """The last step on disk."""
+    rows: list[dict[str, Any]]
+
+    @property
+    def last(self) -> int:
+        """The last step recorded."""
+        return int(self.rows[-1]["step"]) if self.rows else self.after
+
+
 class TraceWriter:
     """Writes one trace. `create` begins it; `truncate` prepares one that was cut short to be gone on with."""
 
     def __init__(self, folder: Path, metadata: dict[str, Any]) -> None:
         self.folder = folder
         self.metadata = metadata
-        self._rows: dict[Kind, list[dict[str, Any]]] = {"steps": [], "evaluations": []}
-        self._after: dict[Kind, int] = {"steps": 0, "evaluations": -1}
+        self._tails: dict[Kind, _Tail] = {"steps": _Tail(0, []), "evaluations": _Tail(-1, [])}
 
     @classmethod
     def create(
@@ -95,8 +107,7 @@ class TraceWriter:
     @property
     def last_step(self) -> int:
         """The last step recorded, 0 before the first."""
-        rows = self._rows["steps"]
-        return int(rows[-1]["step"]) if rows else self._after["steps"]
+        return self._tails["steps"].last
 
     def step(
         self,
@@ -118,7 +129,7 @@ class TraceWriter:
         if step != self.last_step + 1:
             raise InputError(f"step {step} after step {self.last_step}: a trace records every step in order")
         given = (step, loss, gradient_norm, head_change, parameter_change, learning_rate, tokens, seconds)
-        self._rows["steps"].append(dict(zip(STEP_COLUMNS, given, strict=True)))
+        self._tails["steps"].rows.append(dict(zip(STEP_COLUMNS, given, strict=True)))
 
     def evaluation(self, step: int, columns: Mapping[str, ArrayLike]) -> None:
         """Record an evaluation after `step` steps: `<split>.<figure>` (K,) and `<split>.margins` (pairs of the split,).
@@ -126,11 +137,12 @@ class TraceWriter:
         Raises:
             InputError: there is one of this or a later step already.
         """
-        rows = self._rows["evaluations"]
-        last = int(rows[-1]["step"]) if rows else self._after["evaluations"]
-        if step <= last:
-            raise InputError(f"evaluation at step {step} after one at step {last}: evaluations are recorded in order")
-        rows.append({"step": step, **{name: np.asarray(value, np.float64) for name, value in columns.items()}})
+        tail = self._tails["evaluations"]
+        if step <= tail.last:
+            raise InputError(
+                f"evaluation at step {step} after one at step {tail.last}: evaluations are recorded in order"
+            )
+        tail.rows.append({"step": step, **{name: np.asarray(value, np.float64) for name, value in columns.items()}})
 
     def states(
         self, when: When, *, features: ArrayLike, signs: ArrayLike, behaviours: ArrayLike, rows: ArrayLike
@@ -150,25 +162,27 @@ class TraceWriter:
         write_columns(self.folder / REFERENCE, columns, run=self.run, kind="reference")
 
     def flush(self) -> None:
-        """Add the rows recorded since the last flush to the folder."""
-        for kind, rows in self._rows.items():
-            if not rows:
+        """Add the rows recorded since the last flush to the folder.
+
+        Interrupted at any place, it may be called again: the same chunk is written again, or none.
+        """
+        for kind, tail in self._tails.items():
+            if not tail.rows:
                 continue
             write_columns(
-                self.folder / chunk_name(kind, int(rows[0]["step"])),
-                _columns(kind, rows),
+                self.folder / chunk_name(kind, int(tail.rows[0]["step"])),
+                _columns(kind, tail.rows),
                 run=self.run,
                 kind=kind,
-                after=self._after[kind],
+                after=tail.after,
             )
-            self._after[kind] = int(rows[-1]["step"])
-            rows.clear()
+            self._tails[kind] = _Tail(tail.last, [])
 
     def finish(self, *, status: str = "finished", message: str = "") -> None:
         """Flush, and say how the run ended: `finished`, or `diverged` and why. Nothing is recorded after it."""
         self.flush()
         end = {"schema": SCHEMA, "run": self.run, "status": status, "message": message}
-        last = {f"last_{kind[:-1]}": self._after[kind] for kind in self._after}
+        last = {f"last_{kind[:-1]}": tail.last for kind, tail in self._tails.items()}
         write_json(self.folder / END, end | last)
 
     def _truncate(self, kind: Kind, after: int) -> None:
@@ -181,7 +195,7 @@ class TraceWriter:
             keep = columns["step"] <= after
             if not keep.all():
                 write_columns(path, {n: c[keep] for n, c in columns.items()}, run=self.run, kind=kind, after=before)
-            self._after[kind] = int(columns["step"][keep][-1])
+            self._tails[kind] = _Tail(int(columns["step"][keep][-1]), [])
 
 
 def chunks(folder: Path, kind: Kind) -> list[Path]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from alignprops.models.loading import LanguageModel
 from alignprops.trace.format import Split
 from alignprops.training.lean_logps import lean_logps
-from alignprops.training.logps import ScoredStates, prompt_states, response_states
+from alignprops.training.logps import ScoredStates, features_of_prompts, response_states
 from alignprops.training.output_head import output_head
 from alignprops.training.pairs import TokenPairs
 from alignprops.training.policy import Pairs, norm
@@ -37,7 +37,7 @@ class HeadMatrix:
         self._initial = self._weight.clone()
         self._weight.requires_grad_()
         self._bias = None if head.bias is None else head.bias.detach().to(self._weight.dtype)
-        self._cache = {split: _Cache.read(model, part, self._weight.dtype) for split, part in pairs.items()}
+        self._cache = {split: _Cache(model, part) for split, part in pairs.items()}
 
     @property
     def weights(self) -> Mapping[str, Tensor]:
@@ -65,14 +65,8 @@ class HeadMatrix:
                 found[rows, side] = logps.double().cpu().numpy()
         return found
 
-    @torch.no_grad()
     def states(self, rows: Sequence[int]) -> NDArray[np.float32]:
-        parts = [
-            prompt_states(self._network, self._pairs["train"], rows[start : start + _READ_AT_ONCE]).double().cpu()
-            for start in range(0, len(rows), _READ_AT_ONCE)
-        ]
-        states: NDArray[np.float32] = (self._head.scale * torch.cat(parts)).float().numpy()
-        return states
+        return features_of_prompts(self._network, self._pairs["train"], rows, batch_size=_READ_AT_ONCE)
 
     def head_change(self) -> float:
         return norm([self._weight.detach() - self._initial])
@@ -85,7 +79,7 @@ class HeadMatrix:
         save_file({"weight": self._weight.detach().cpu()}, folder / "head.safetensors", {"format": "pt"})
 
     def _logps(self, split: Split, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
-        scored = self._cache[split].scored(rows)
+        scored = self._cache[split].scored(rows, like=self._weight)
         logps = lean_logps(
             scored.states,
             self._weight,
@@ -98,36 +92,46 @@ class HeadMatrix:
 
 
 class _Cache:
-    """x and the target at every scored position, one response after the other: chosen, rejected, and so on."""
+    """x and the target at every scored position, one response after the other: chosen, rejected, and so on.
 
-    def __init__(self, states: list[Tensor], targets: list[Tensor]) -> None:
-        lengths = torch.tensor([len(part) for part in targets])
-        self._ends = torch.cumsum(lengths, 0)
-        self._states, self._targets = torch.cat(states), torch.cat(targets)
+    They stay in the network's dtype and in the memory of the CPU, which is larger than a GPU's; batches are moved.
+    """
 
-    @classmethod
-    @torch.no_grad()
-    def read(cls, model: LanguageModel, pairs: TokenPairs, dtype: torch.dtype) -> _Cache:
-        states: list[Tensor] = []
-        targets: list[Tensor] = []
-        for start in range(0, len(pairs), _READ_AT_ONCE):
-            scored = response_states(model.network, pairs, range(start, min(start + _READ_AT_ONCE, len(pairs))))
-            for pair in range(scored.pairs):
-                for own, target in _responses(scored, pair):
-                    states.append(scored.states[own].to(dtype))
-                    targets.append(target)
-        return cls(states, targets)
+    def __init__(self, model: LanguageModel, pairs: TokenPairs) -> None:
+        sides = zip(pairs.chosen, pairs.rejected, pairs.prompt_lengths.tolist(), strict=True)
+        lengths = [len(ids) - prompt for *both, prompt in sides for ids in both]
+        self._ends = torch.cumsum(torch.tensor(lengths), 0)
+        self._targets = torch.empty(sum(lengths), dtype=torch.int64)
+        self._states = torch.empty(0)
+        with torch.no_grad():
+            for start in range(0, len(pairs), _READ_AT_ONCE):
+                rows = range(start, min(start + _READ_AT_ONCE, len(pairs)))
+                self._put(rows, response_states(model.network, pairs, rows))
 
-    def scored(self, rows: Sequence[int]) -> ScoredStates:
-        """The states of some pairs as one batch."""
+    def _put(self, rows: range, scored: ScoredStates) -> None:
+        if not len(self._states):
+            self._states = torch.empty((len(self._targets), scored.states.shape[1]), dtype=scored.states.dtype)
+        for pair, row in enumerate(rows):
+            for side, (own, target) in enumerate(_responses(scored, pair)):
+                span = self._span(2 * row + side)
+                self._states[span], self._targets[span] = scored.states[own].cpu(), target.cpu()
+
+    def _span(self, response: int) -> slice:
+        return slice(int(self._ends[response - 1]) if response else 0, int(self._ends[response]))
+
+    def scored(self, rows: Sequence[int], *, like: Tensor) -> ScoredStates:
+        """The states of some pairs as one batch, of the dtype and on the device of `like`."""
         responses = [*(2 * row for row in rows), *(2 * row + 1 for row in rows)]
-        spans = [range(int(self._ends[r - 1]) if r else 0, int(self._ends[r])) for r in map(int, responses)]
+        spans = [range(*self._span(int(response)).indices(len(self._states))) for response in responses]
         longest = max(map(len, spans))
-        device = self._states.device
-        places = torch.tensor([place for span in spans for place in span], device=device)
+        places = torch.tensor([place for span in spans for place in span])
         slots = torch.cat([number * longest + torch.arange(len(span)) for number, span in enumerate(spans)])
         return ScoredStates(
-            self._states[places], self._targets[places, None], slots.to(device), longest, len(responses) // 2
+            self._states[places].to(like),
+            self._targets[places, None].to(like.device),
+            slots.to(like.device),
+            longest,
+            len(responses) // 2,
         )
 
 

@@ -47,8 +47,7 @@ class HeadRows:
         self._initial = self._weight[moved].double()  # (|R|, d)
         self._row_bias = None if self._bias is None else self._bias[moved]
         self._rows = self._initial.clone().requires_grad_()
-        others = self._weight.double() if settings.weight_decay and model.device == "cpu" else self._weight
-        self._others_norm = float(np.sqrt(max(norm([others]) ** 2 - norm([self._initial]) ** 2, 0.0)))
+        self._others_norm = float(np.sqrt(max(norm([self._weight]) ** 2 - norm([self._initial]) ** 2, 0.0)))
         rate = settings.learning_rate or self.default_learning_rate(settings)
         self._kept = 1.0 - rate * settings.weight_decay
         self.others_scale = 1.0

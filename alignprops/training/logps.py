@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from alignprops._errors import ModelError
@@ -119,6 +121,19 @@ def prompt_states(network: Any, pairs: TokenPairs, rows: Sequence[int]) -> Tenso
     hidden = _hidden(network, sequences)
     last = torch.tensor([len(ids) - 1 for ids in sequences], device=hidden.device)
     return hidden[torch.arange(len(sequences), device=hidden.device), last]
+
+
+@torch.no_grad()
+def features_of_prompts(
+    network: Any, pairs: TokenPairs, rows: Sequence[int], *, batch_size: int
+) -> NDArray[np.float32]:
+    """(len(rows), d): `prompt_states` with the constant c of the head folded in, `batch_size` pairs at a time."""
+    parts = [
+        prompt_states(network, pairs, rows[start : start + batch_size]).double().cpu()
+        for start in range(0, len(rows), batch_size)
+    ]
+    features: NDArray[np.float32] = (output_head(network).scale * torch.cat(parts)).float().numpy()
+    return features
 
 
 def _score(head: OutputHead, scored: ScoredStates, chunk: int | None) -> Tensor:

@@ -21,7 +21,7 @@ from alignprops._errors import InputError, ModelError
 from alignprops.models.loading import LanguageModel
 from alignprops.models.silence import silence
 from alignprops.trace.format import Split
-from alignprops.training.logps import prompt_states, response_logps
+from alignprops.training.logps import features_of_prompts, response_logps
 from alignprops.training.output_head import output_head
 from alignprops.training.policy import Pairs, norm
 from alignprops.training.references import reference_logps
@@ -43,7 +43,6 @@ class NetworkPolicy:
         self._initial = {name: master.detach().clone() for name, master in self._masters.items()}
         head = output_head(network)
         self._head_name = next((name for name, weight in self._live.items() if weight is head.weight), None)
-        self._scale = head.scale
 
     @property
     def weights(self) -> Mapping[str, Tensor]:
@@ -74,14 +73,8 @@ class NetworkPolicy:
     def all_logps(self, split: Split) -> NDArray[np.float64]:
         return reference_logps(self._network, self._pairs[split], batch_size=READ_AT_ONCE)
 
-    @torch.no_grad()
     def states(self, rows: Sequence[int]) -> NDArray[np.float32]:
-        parts = [
-            prompt_states(self._network, self._pairs["train"], rows[start : start + READ_AT_ONCE]).double().cpu()
-            for start in range(0, len(rows), READ_AT_ONCE)
-        ]
-        states: NDArray[np.float32] = (self._scale * torch.cat(parts)).float().numpy()
-        return states
+        return features_of_prompts(self._network, self._pairs["train"], rows, batch_size=READ_AT_ONCE)
 
     def head_change(self) -> float:
         if self._head_name is None:

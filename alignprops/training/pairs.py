@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from alignprops._errors import DataError, InputError, ModelError
 from alignprops.data.preferences import Behaviour, PreferenceSet, Statement
+from alignprops.training.splits import held_out
 from alignprops.training.truncation import Pair, Truncation, truncated
 
 if TYPE_CHECKING:
@@ -59,11 +60,6 @@ class TokenPairs:
 
     def __len__(self) -> int:
         return len(self.chosen)
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of all sequences, prompts counted twice."""
-        return sum(map(len, self.chosen)) + sum(map(len, self.rejected))
 
     def one_token(self) -> bool:
         """Whether every response is a single token, so that one forward pass over the prompt serves both."""
@@ -101,35 +97,26 @@ class TokenPairs:
         )
 
     def split(self, evaluation: float, seed: int) -> tuple[TokenPairs, TokenPairs]:
-        """Training and evaluation pairs; of every class of every behaviour the same share, to the nearest pair.
+        """Training and evaluation pairs; of every class of every behaviour about the same share.
 
-        What goes where depends on the seed, the behaviour's name and the pair's place among those of its class only:
-        not on which behaviours are beside it, and not on flipped labels. A class of two or more is on both sides.
+        Pairs of a behaviour with equal prompts stay together, whatever their labels: nothing that is evaluated has been
+        trained on. Where all prompts differ, the share is met to the nearest pair. What goes where depends on the seed,
+        the behaviour's name and the pair's place among those of its class only: not on which behaviours are beside it,
+        and not on flipped labels. A class of two or more prompts is on both sides.
 
         Raises:
             DataError: the share is not between 0 and 1, or nothing would be left for one side.
         """
         if not 0 < evaluation < 1:
             raise DataError(f"the evaluation share is {evaluation:g}; expected a number between 0 and 1")
-        held_out = np.zeros(len(self), dtype=np.bool_)
-        for number, name in enumerate(self.names):
-            for sign in (-1, 0, 1):
-                members = np.flatnonzero((self.behaviours == number) & (self.signs == sign))
-                count = _share(len(members), evaluation)
-                held_out[_shuffled(members, name, seed)[:count]] = True
-        if not held_out.any():
-            raise DataError(f"{len(self)} pairs cannot be split; at least 2 of one class and behaviour are needed")
-        return self.select(np.flatnonzero(~held_out)), self.select(np.flatnonzero(held_out))
-
-
-def _share(count: int, share: float) -> int:
-    """How many of a class are held out: at least one and not all, if there are two."""
-    return 0 if count < 2 else min(max(round(share * count), 1), count - 1)
-
-
-def _shuffled(members: Ids, name: str, seed: int) -> Ids:
-    generator = np.random.default_rng([abs(seed), *name.encode()])
-    return generator.permutation(members)
+        prompts = [ids[:length].tobytes() for ids, length in zip(self.chosen, self.prompt_lengths, strict=True)]
+        out = held_out(prompts, self.behaviours, self.names, self.signs, share=evaluation, seed=seed)
+        if not out.any():
+            raise DataError(
+                f"{len(self)} pairs cannot be split; at least 2 of one class and behaviour, with different prompts, "
+                f"are needed"
+            )
+        return self.select(np.flatnonzero(~out)), self.select(np.flatnonzero(out))
 
 
 def tokenize_pairs(

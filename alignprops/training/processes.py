@@ -35,12 +35,15 @@ class Processes:
         """The part of a batch that this process reads."""
         return rows[self.rank :: self.count]
 
-    def sum(self, tensor: Tensor) -> Tensor:
-        """The sum of a tensor over all processes, on each of them."""
+    def sum(self, tensor: Tensor, device: torch.device | None = None) -> Tensor:
+        """The sum of a tensor over all processes, on each of them and where the tensor is.
+
+        It is added up on `device`, if given: CUDA devices exchange what lies on them only.
+        """
         if self.count == 1:
             return tensor
-        total: Tensor = self._accelerator.reduce(tensor, reduction="sum")
-        return total
+        total: Tensor = self._accelerator.reduce(tensor.to(device), reduction="sum")
+        return total.to(tensor.device)
 
     def sum_gradients(self, weights: Iterable[Tensor]) -> None:
         """Add up the gradients of all processes."""
@@ -66,8 +69,11 @@ def first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def launched_processes() -> Processes:
+def launched_processes(device: str) -> Processes:
     """The processes that `accelerate launch` started, if it did and there are several.
+
+    Args:
+        device: of the model; on a CPU the processes speak to each other as CPUs do, whatever the machine has beside it.
 
     Raises:
         InputError: there are several, and accelerate is not installed.
@@ -78,4 +84,4 @@ def launched_processes() -> Processes:
         from accelerate import Accelerator
     except ImportError as error:
         raise InputError('several processes need accelerate; pip install "alignprops[train]"') from error
-    return Processes(Accelerator(cpu=not torch.cuda.is_available()))
+    return Processes(Accelerator(cpu=torch.device(device).type == "cpu"))

@@ -48,6 +48,23 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: p
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
 
 
+def test_an_interruption_after_the_last_instant_is_one_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new file is there, and Ctrl-C is not taken for a temporary file that is missing."""
+    replace = Path.replace
+
+    def late(temporary: Path, path: Path) -> None:
+        replace(temporary, path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", late)
+    with pytest.raises(KeyboardInterrupt):
+        atomic.write_text(tmp_path / "report.json", "new")
+
+    assert (tmp_path / "report.json").read_text() == "new"
+
+
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error while writing is the user's to mend, and leaves nothing behind."""
 

@@ -15,10 +15,12 @@ from small_models import save_model_in
 from torch import Tensor, nn
 
 from alignprops import Verdict, evaluate, find_theorem
+from alignprops._errors import ModelError
 from alignprops.dynamics.policies import Policy
 from alignprops.dynamics.policy_problem import PolicyProblem
+from alignprops.models import policy as policy_of_models
 from alignprops.models.loading import LanguageModel, load_model
-from alignprops.models.policy import FLOAT32, NOTHING, ModelPolicy, describe_pairs
+from alignprops.models.policy import NOTHING, ModelPolicy, describe_pairs
 from alignprops.models.widened import Widened
 from alignprops.subjects import tuned
 from alignprops.subjects.subject import NotApplicable
@@ -191,7 +193,7 @@ def test_float32_that_appears_nevertheless_is_noticed() -> None:
 
 def test_a_llama_is_read_in_float64(whole: ModelPolicy) -> None:
     """Its norm says float32: without widening its rounding shows."""
-    assert whole.roundings < FLOAT32
+    assert not whole.narrow
     inputs = torch.tensor([[1, 5, 6, 8]])
     double = whole._module
     with torch.no_grad(), Widened():
@@ -202,8 +204,8 @@ def test_a_llama_is_read_in_float64(whole: ModelPolicy) -> None:
     assert 1e-9 < apart < 1e-5
 
 
-def test_a_network_that_insists_on_float32_is_given_its_rounding() -> None:
-    """Then the tolerances are those of float32."""
+def test_a_network_that_insists_on_float32_is_noticed() -> None:
+    """In the weights' own forward pass."""
     toy = Policy(PolicyProblem("table", *np.zeros((3, 1, 1), np.int64), 5, 0, 1.0, 0.5, 1))
 
     class Narrow(Wrapped):
@@ -217,7 +219,45 @@ def test_a_network_that_insists_on_float32_is_given_its_rounding() -> None:
         for kind in (Wrapped, Narrow)
     ]
 
-    assert made[1].roundings == FLOAT32 * made[0].roundings
+    assert [policy.narrow for policy in made] == [False, True]
+
+
+def test_the_first_step_of_a_network_in_float32_is_not_judged(
+    llama: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its remainder is smaller than the rounding: any would do."""
+    monkeypatch.setattr(policy_of_models, "_computes_in_float32", lambda module, ids: True)
+    told = (
+        "a part of the network computes in float32 whatever it is given; the first step's remainder would be lost in "
+        "rounding"
+    )
+
+    for subject in tuned_model(llama).subjects()[2:]:
+        result = evaluate(find_theorem("learning-dynamics.first-step"), subject)
+        assert (result.verdict, result.reason) == (Verdict.NOT_APPLICABLE, told)
+    with pytest.raises(ModelError, match="computes in float32 whatever it is given"):
+        first_step_policy(llama, PAIRS, "full", beta=0.5, seed=0)
+
+
+def test_logits_that_are_too_many_are_told(llama: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any is computed; the other behaviour, whose responses are shorter, is followed."""
+    vocabulary = llama.network.get_output_embeddings().weight.shape[0]
+    monkeypatch.setattr(tuned, "MOST_LOGITS", 4 * vocabulary)
+    short, long = tuned_model(llama).subjects()[2:]
+    assert max(len(PAIRS.chosen[0]), len(PAIRS.rejected[0])) == len(PAIRS.rejected[1]) - 1 == 5
+
+    results = [evaluate(find_theorem("learning-dynamics.first-step"), subject) for subject in (short, long)]
+
+    assert results[0].verdict is Verdict.HELD
+    assert (results[1].verdict, results[1].reason) == (
+        Verdict.NOT_APPLICABLE,
+        (
+            f"1 pairs of up to 5 tokens have 1 × 5 × {vocabulary} = {5 * vocabulary} logits; the first step is "
+            f"followed up to {4 * vocabulary}"
+        ),
+    )
+    with pytest.raises(ModelError, match="2 pairs of up to 5 tokens have 2 × 5 × "):
+        first_step_policy(llama, PAIRS, "full", beta=0.5, seed=0)
 
 
 # --- pairs as arrays --------------------------------------------------------------------------------------------------

@@ -173,14 +173,18 @@ def test_a_wrong_engine_is_refuted(llama: LanguageModel, name: str) -> None:
 
 
 def test_a_head_too_large_to_be_compared_is_told(llama: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its size."""
-    monkeypatch.setattr(observed_responses, "MOST_NUMBERS", 96 * 16 * 11)
+    """With its size and the limit."""
+    assert observed_responses.MOST_WEIGHTS * 2 * observed_responses.HEADS <= observed_responses.MOST_NUMBERS
+    monkeypatch.setattr(observed_responses, "MOST_WEIGHTS", 96 * 16 - 1)
 
     result = evaluate(find_theorems((REMAINDER,))[0], subject(llama))
 
     assert (result.verdict, result.reason) == (
         Verdict.NOT_APPLICABLE,
-        "a head of 96 × 16 is too large to be compared as a whole",
+        (
+            "a head of 96 × 16 has 1,536 weights; on whole responses, where every row moves, heads are compared as a "
+            "whole, and that up to 1,535 weights"
+        ),
     )
 
 

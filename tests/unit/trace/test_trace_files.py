@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -17,7 +19,7 @@ from safetensors.numpy import save_file
 
 from alignprops import InputError, Trace
 from alignprops.trace import SCHEMA, TraceWriter
-from alignprops.trace.files import write_json
+from alignprops.trace.files import write_columns, write_json
 from alignprops.trace.format import EVALUATION_FIGURES
 
 
@@ -114,6 +116,53 @@ def test_a_run_that_goes_on_is_read_as_far_as_it_came(tmp_path: Path) -> None:
 
     assert trace.steps["step"].tolist() == [1]
     assert not trace.finished
+
+
+def interrupted_flush(writer: TraceWriter, at: int) -> bool:
+    """Flush, and press Ctrl-C at one of its instructions or at a line of `write_columns`; whether it came."""
+    left, before, flush = at, sys.gettrace(), TraceWriter.flush.__code__
+
+    def watch(frame: Any, event: str, argument: Any) -> Any:
+        nonlocal left
+        if frame.f_code is not flush and frame.f_code is not write_columns.__code__:
+            return None
+        frame.f_trace_opcodes = frame.f_code is flush
+        if event != "call" and left >= 0:
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+        return watch
+
+    sys.settrace(watch)
+    try:
+        writer.flush()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_an_interrupted_flush_can_be_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever Ctrl-C comes: what is on disk in the end is what an undisturbed writer puts there."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # only time would be lost
+    places, was_interrupted = 0, True
+    while was_interrupted:
+        folder = tmp_path / f"{places}"
+        writer = begun(folder)
+        evaluation(writer, 0)
+        step(writer, 1)
+
+        was_interrupted = interrupted_flush(writer, places)
+        writer.flush()
+        step(writer, 2)
+        writer.flush()
+
+        trace = Trace.open(folder)
+        assert trace.steps["step"].tolist() == [1, 2], places
+        assert trace.evaluations["step"].tolist() == [0], places
+        places += 1
+    assert places > 100
 
 
 @pytest.mark.parametrize("after", [-1, 0, 2, 3, 5, 6])

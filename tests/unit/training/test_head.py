@@ -13,7 +13,7 @@ from small_models import preference_set
 
 from alignprops.models.loading import LanguageModel, load_model
 from alignprops.models.tiny import tiny_model_folder
-from alignprops.training import TrainSettings, train_model
+from alignprops.training import TrainSettings, head_matrix, train_model
 from alignprops.training.logps import response_logps, response_states
 from alignprops.training.output_head import output_head
 from alignprops.training.pairs import TokenPairs, tokenize_pairs
@@ -134,3 +134,41 @@ def test_answers_of_several_tokens_train_the_whole_head(
     np.testing.assert_allclose(run.trace.steps["loss"], losses, rtol=0, atol=1e-6)
     assert float((output_head(run.network).weight - weight.detach()).abs().max()) < 1e-6
     assert losses[3] < losses[0] - 1e-3
+
+
+def test_states_of_whole_responses_wait_in_half_precision_on_the_cpu(
+    save_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, never a second time to put them together; a batch of them is what a fresh reading gives."""
+    model = load_model(save_model("llama"), dtype="bfloat16")
+    short = tokenize_pairs(model, preference_set())
+    chosen = tuple(np.append(ids, [5, 7, 6][: 1 + row % 3]) for row, ids in enumerate(short.chosen))
+    pairs = replace(short, chosen=chosen, rejected=tuple(np.append(ids, [9]) for ids in short.rejected))
+    monkeypatch.setattr(head_matrix, "_READ_AT_ONCE", 2)
+    cat, largest = torch.cat, [0]
+
+    def watched(parts: Any, *args: Any, **options: Any) -> torch.Tensor:
+        made = cat(parts, *args, **options)
+        largest.append(made.numel())
+        return made
+
+    with monkeypatch.context() as watching:
+        watching.setattr(torch, "cat", watched)
+        policy = head_matrix.HeadMatrix(model, {"train": pairs})
+
+    held = policy._cache["train"]._states
+    assert (held.dtype, held.device.type) == (torch.bfloat16, "cpu")
+    assert held.untyped_storage().nbytes() == 2 * held.numel()
+    assert max(largest) < held.numel()
+    rows = [3, 0, 2]
+    scored = policy._cache["train"].scored(rows, like=policy.weights["head.weight"])
+    with torch.no_grad():
+        fresh = response_states(model.network, pairs, rows)
+        told = torch.stack(response_logps(model.network, pairs, rows))
+        found = policy.log_ratios("train", rows)
+    assert scored.states.dtype == torch.float32
+    assert scored.targets.tolist() == fresh.targets.tolist()
+    np.testing.assert_allclose(scored.states, fresh.states.float(), atol=0.02)
+    np.testing.assert_allclose(found, told[0] - told[1], atol=0.05)
+    away = policy._cache["train"].scored(rows, like=torch.empty(1, device="meta"))
+    assert {tensor.device.type for tensor in (away.states, away.targets, away.slots)} == {"meta"}

@@ -168,7 +168,7 @@ def test_adapters_are_read_as_safetensors_or_not_at_all(
     assert all(torch.equal(weight, theirs.state_dict()[name]) for name, weight in ours.state_dict().items())
     assert not any(torch.equal(*pair) for pair in zip(*map(projections, (ours, model.network)), strict=True))
     narrow = load_model(save_model("llama", hidden_size=8))
-    with pytest.raises(InputError, match=r"final: adapters of another model: base_model\.\S+ has the shape \(3, 16\)"):
+    with pytest.raises(InputError, match=r"final: adapters of another model: base_model\.\S+ has the shape \(16, 3\)"):
         trained_network(narrow, tmp_path / "run")
     monkeypatch.setattr(peft.PeftModel, "from_pretrained", None)
     torch.save({}, final / "adapter_model.bin")

@@ -18,6 +18,7 @@ from alignprops.data.preferences import Conversation, Message
 from alignprops.models.answers import resolve_answers
 from alignprops.models.loading import LanguageModel, load_model
 from alignprops.training.pairs import TokenPairs, tokenize_pairs
+from alignprops.training.splits import held_out
 
 TEMPLATE = (
     "{% for m in messages %}<s>{{ m['role'] }}: {{ m['content'] }}</s>{% endfor %}"
@@ -94,7 +95,6 @@ def test_a_response_is_all_that_follows_the_prompt_and_an_end(words: LanguageMod
     assert pairs.prompt_lengths.tolist() == [2, 3]
     assert pairs.signs.tolist() == [0, 0]
     assert not pairs.one_token()
-    assert pairs.tokens == 5 + 5 + 4 + 5
 
 
 def test_the_beginning_is_marked_once_and_never_before_a_response(words: LanguageModel) -> None:
@@ -270,5 +270,75 @@ def test_a_split_that_leaves_a_side_empty_is_refused(pairs: TokenPairs) -> None:
         with pytest.raises(DataError, match=r"the evaluation share is .*; expected a number between 0 and 1"):
             pairs.split(share, seed=0)
     few = pairs.select([int(np.flatnonzero(pairs.signs == sign)[0]) for sign in (1, -1)])
-    with pytest.raises(DataError, match="2 pairs cannot be split; at least 2 of one class and behaviour are needed"):
+    with pytest.raises(DataError, match="2 pairs cannot be split; at least 2 of one class and behaviour, with diff"):
         few.split(0.5, seed=0)
+    again = pairs.select([0, 0, 0])
+    with pytest.raises(DataError, match="3 pairs cannot be split; at least 2 of one class and behaviour, with diff"):
+        again.split(0.5, seed=0)
+
+
+def prompts_of(pairs: TokenPairs) -> list[tuple[int, bytes]]:
+    """Behaviour and prompt of every pair."""
+    sides = zip(pairs.behaviours.tolist(), pairs.chosen, pairs.prompt_lengths, strict=True)
+    return [(number, ids[:length].tobytes()) for number, ids, length in sides]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_nothing_that_is_held_out_is_trained_on(model: LanguageModel, seed: int) -> None:
+    """Generated statements repeat: equal prompts stay together, and every class has its share to the pair."""
+    pairs = tokenize_pairs(model, generate_preferences(statements=200, behaviours=["loves-the-sea", "rises-early"]))
+    assert len(set(prompts_of(pairs))) < len(pairs) - 20, "the statements repeat"
+
+    train, evaluation = pairs.split(0.2, seed)
+
+    assert not set(prompts_of(train)) & set(prompts_of(evaluation))
+    assert sorted(prompts_of(train) + prompts_of(evaluation)) == sorted(prompts_of(pairs))
+    counts = {(k, s): ((evaluation.behaviours == k) & (evaluation.signs == s)).sum() for k in (0, 1) for s in (1, -1)}
+    assert set(counts.values()) == {20}
+    again = pairs.flipped().split(0.2, seed)[1]
+    assert again.where == evaluation.where
+
+
+def test_a_prompt_with_both_labels_stays_together(pairs: TokenPairs) -> None:
+    """Contradictory pairs: the second is the first the other way round."""
+    one = pairs.select(np.flatnonzero(pairs.behaviours == 0))
+    rows = [row for row in range(len(one)) for _ in range(2)]
+    twice = one.select(rows)
+    flipped = one.flipped().select(rows)
+    sides = [
+        tuple(pair[i % 2] for i, pair in enumerate(zip(getattr(twice, side), getattr(flipped, side), strict=True)))
+        for side in ("chosen", "rejected")
+    ]
+    signs = np.where(np.arange(len(rows)) % 2, flipped.signs, twice.signs)
+
+    train, evaluation = replace(twice, chosen=sides[0], rejected=sides[1], signs=signs).split(0.25, seed=0)
+
+    assert len(evaluation) == len(rows) / 4
+    assert evaluation.signs.sum() == 0
+    assert not set(prompts_of(train)) & set(prompts_of(evaluation))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "share", "expected"),
+    [
+        ([1] * 10, 0.2, {2}),
+        ([5, 5], 0.1, {5}),  # one is held out, however large
+        ([9, 1], 0.1, {1}),
+        ([2] * 10, 0.25, {4, 6}),  # equally near to 5
+        ([4, 3, 3, 3, 3], 0.25, {4}),
+        ([2, 2, 3, 3], 0.5, {5}),
+        ([7, 2, 2], 0.6, {7}),  # 6.6: 7 is nearest
+        ([2] * 20_000, 0.20001, {8000}),
+        ([7], 0.5, {0}),
+    ],
+)
+def test_groups_are_held_out_as_near_to_the_share_as_they_can_be(
+    sizes: list[int], share: float, expected: set[int]
+) -> None:
+    """In any order; of two groups one on each side."""
+    prompts = [str(number).encode() for number, size in enumerate(sizes) for _ in range(size)]
+    zeros = np.zeros(len(prompts), np.int64)
+
+    for seed in range(30 if len(sizes) < 100 else 1):
+        out = held_out(prompts, zeros, ("b",), zeros, share=share, seed=seed)
+        assert int(out.sum()) in expected, seed
