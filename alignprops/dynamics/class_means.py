@@ -134,11 +134,12 @@ class SampledClasses:
         signs = np.repeat(SIDES, self.samples // 2)
         ones, labels = np.ones(self.samples, np.int64), np.zeros(self.samples, np.int64)
         centre = (self.means[0] - self.means[1]) / 2
+        # Sets that are drawn several times are trained on once.
+        sets, which = np.unique(self._sets(), axis=0, return_inverse=True)
         found = [
-            train(HeadProblem(features, signs, ones, labels, 1.0, 1.0, 1)).updates[1] - centre
-            for features in self._sets()
+            train(HeadProblem(features, signs, ones, labels, 1.0, 1.0, 1)).updates[1] - centre for features in sets
         ]
-        distances: NDArray[np.float64] = np.linalg.norm(np.stack(found), axis=1)
+        distances: NDArray[np.float64] = np.linalg.norm(np.stack(found), axis=1)[which.reshape(-1)]
         return distances
 
     def _sets(self) -> NDArray[np.float64]:

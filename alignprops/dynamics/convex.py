@@ -26,6 +26,9 @@ from alignprops.expressions import Rounded, exact, follow
 from alignprops.losses import PAIRWISE_LOSSES, PairwiseLoss, margin
 from alignprops.measured import EPS, bounded, is_exact
 
+#: What a loss without a c₂ is given in its place: the exponential must not outgrow float64 on one wrong sample.
+STEEPNESS = {"hinge": 1 / 4, "exponential": 2.0**18}
+
 
 @dataclass(frozen=True, eq=False)
 class ConvexProblem(HeadProblem):
@@ -129,6 +132,14 @@ class ConvexProblem(HeadProblem):
         """Whether inf f > −∞."""
         infimum = self.loss.infimum
         return not (infimum.args[-1][0] if isinstance(infimum, sp.Piecewise) else infimum).is_infinite
+
+
+def at_the_share_of_the_limit(problem: HeadProblem, loss_name: str, parameter: float | None = None) -> ConvexProblem:
+    """The problem with that loss, η at the same share of the limit: 2/(β²λ) becomes 1/(2c₂β²λ)."""
+    steepness = PAIRWISE_LOSSES[loss_name].smoothness
+    factor = 1 / (4 * float(steepness if steepness.is_finite else STEEPNESS[loss_name]))
+    made = ConvexProblem.with_loss(problem, loss_name, parameter)
+    return replace(made, eta=problem.eta * factor)
 
 
 class IpoProblem(ConvexProblem):

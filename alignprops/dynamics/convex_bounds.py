@@ -9,7 +9,7 @@ from sympy import Expr, Max, Min, sqrt
 
 from alignprops.dynamics.bounds import comparator_steps
 from alignprops.dynamics.notation import beta, curvature, curvature_along_shift, eta, mean_shift, t
-from alignprops.quantity import nonnegative, positive, real
+from alignprops.quantity import positive, real
 
 #: a₀, c₂, f(0) and inf f.
 slope_at_zero = positive("slope_at_zero", "a_0")
@@ -45,5 +45,3 @@ comparator_drop = (  # LD-8
     * mean_shift**2
     / (1 + 2 * eta * comparator_steps * smoothness * beta**2 * curvature_along_shift)
 )
-#: f̃ = f − f(0) + a₀m as a quantity of its own, for proofs.
-excess = nonnegative("excess", r"\tilde f")

@@ -1,8 +1,8 @@
 """The first SGD step of any differentiable policy, followed along its way θ(s) = θ_ref − s·G, 0 ≤ s ≤ η (LD-15).
 
 The mean margin and the fall of the loss are predicted to first order, 2s‖G‖² and s‖G‖². What the prediction leaves
-over is the integral of how far the slopes have moved, so where a slope moves along a straight line up to a quarter,
-the remainder at η and at η/2 is known up to a quarter too, and shrinks quadratically. The slopes are measured at five
+over is the integral of how far the slopes have moved, so where a slope moves along a straight line up to a share w,
+the remainder at η and at η/2 is known up to that share too, and shrinks quadratically. The slopes are measured at five
 points of the way.
 """
 
@@ -52,6 +52,11 @@ class FirstStep:
         """How far that slope is off a straight line, as a share of how far it has moved; inf if it does not move."""
         return _wobble(self._margin_slopes)
 
+    @property
+    def measured_margin_wobble(self) -> Any:
+        """The same with a bound on its rounding."""
+        return self._measured_wobble(self._margin_slopes)
+
     # --- the loss -----------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -69,6 +74,11 @@ class FirstStep:
     def drop_wobble(self) -> float:
         """As `margin_wobble`, of the loss."""
         return _wobble(self._drop_slopes)
+
+    @property
+    def measured_drop_wobble(self) -> Any:
+        """The same with a bound on its rounding."""
+        return self._measured_wobble(self._drop_slopes)
 
     # --- how it is measured -------------------------------------------------------------------------------------------
 
@@ -104,8 +114,19 @@ class FirstStep:
         return np.array(found).T
 
     def _bend(self, slopes: NDArray[np.float64]) -> Any:
-        noise = 2 * self.policy.roundings * EPS * float(np.abs(slopes).max())
-        return bounded((slopes[-1] - slopes[0]) / self.eta, noise / self.eta)
+        return bounded((slopes[-1] - slopes[0]) / self.eta, self._slip(slopes) / self.eta)
+
+    def _slip(self, slopes: NDArray[np.float64]) -> float:
+        """Rounding of the difference of two slopes."""
+        return 2 * self.policy.roundings * EPS * float(np.abs(slopes).max())
+
+    def _measured_wobble(self, slopes: NDArray[np.float64]) -> Any:
+        """With the rounding of the quotients that it is the largest of: of two differences, at the smallest share."""
+        wobble = _wobble(slopes)
+        if not np.isfinite(wobble):
+            return wobble
+        moved = abs(float(slopes[-1] - slopes[0]))
+        return bounded(wobble, self._slip(slopes) / moved * (1 / POINTS[1] + 1 + wobble))
 
     @cached_property
     def _margin_noise(self) -> float:

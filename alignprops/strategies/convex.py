@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from alignprops.dynamics.convex import ConvexProblem
+from alignprops.dynamics.convex import ConvexProblem, at_the_share_of_the_limit
 from alignprops.dynamics.convex_layer import LayerBelow
-from alignprops.dynamics.problem import HeadProblem
 from alignprops.losses import PAIRWISE_LOSSES
 from alignprops.strategies.grids import ENTRIES, Choices, byte_strings, decode
 from alignprops.strategies.heads import StepSize, head_problems
@@ -22,22 +21,6 @@ SMOOTH = ("sigmoid", "ipo", "label-smoothed", "robust", "squared-hinge")
 EVERY = (*SMOOTH, "hinge", "exponential")
 #: Dyadic hyper-parameters, the usual one first.
 PARAMETERS = {"label_smoothing": (1 / 8, 1 / 4, 1 / 16, 3 / 8), "tau": (1 / 8, 1 / 2, 1.0, 1 / 4, 2.0)}
-#: What a loss without a c₂ is given in its place: the exponential must not outgrow float64 on one wrong sample.
-STEEPNESS = {"hinge": 1 / 4, "exponential": 2.0**18}
-
-
-def with_loss(problem: HeadProblem, loss: str, parameter: float | None = None) -> ConvexProblem:
-    """The problem with that loss, η at the same share of the limit: 2/(β²λ) becomes 1/(2c₂β²λ)."""
-    made = ConvexProblem.with_loss(problem, loss, parameter)
-    steepness = PAIRWISE_LOSSES[loss].smoothness
-    factor = 1 / (4 * float(steepness if steepness.is_finite else STEEPNESS[loss]))
-    return ConvexProblem.with_loss(_with_eta(problem, problem.eta * factor), loss, made.parameter)
-
-
-def _with_eta(problem: HeadProblem, eta: float) -> HeadProblem:
-    return HeadProblem(
-        problem.features, problem.signs, problem.counts, problem.behaviours, eta, problem.beta, problem.steps
-    )
 
 
 @st.composite
@@ -49,7 +32,7 @@ def convex_problems(
     choices = Choices(draw(byte_strings(2)))
     loss = choices.pick(losses)
     named = next(iter(PAIRWISE_LOSSES[loss].parameters), None)
-    return with_loss(problem, loss, None if named is None else choices.pick(PARAMETERS[named]))
+    return at_the_share_of_the_limit(problem, loss, None if named is None else choices.pick(PARAMETERS[named]))
 
 
 @st.composite

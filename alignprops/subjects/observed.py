@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 
 from alignprops.data.names import safe_names
-from alignprops.dynamics.convex import ConvexProblem, train_convex
+from alignprops.dynamics.convex import ConvexProblem, at_the_share_of_the_limit, train_convex
 from alignprops.dynamics.full_head import FullHeadProblem
 from alignprops.dynamics.last_layer import train
 from alignprops.dynamics.problem import HeadProblem
 from alignprops.dynamics.starting_head import StartingHead
 from alignprops.losses import PAIRWISE_LOSSES
 from alignprops.models.feature_file import PreferenceFeatures
-from alignprops.strategies.convex import with_loss
 from alignprops.subjects.observed_variants import starting_head, variants
 from alignprops.subjects.subject import NotApplicable, Subject
 from alignprops.theorems import Theorem
@@ -143,7 +142,7 @@ class ObservedHead:
 
     def _convex_instance(self, loss: str, _: Theorem) -> ConvexProblem:
         """All behaviours together, η at the same share of the limit of that loss."""
-        return with_loss(self.problem(*range(len(self.names))), loss)
+        return at_the_share_of_the_limit(self.problem(*range(len(self.names))), loss)
 
     def _full_head(self, at: int) -> FullHeadProblem | NotApplicable:
         """The first statements of a behaviour, on the whole real unembedding."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from sympy import Abs, Eq, Ge, Integer, Le, Min, Rational, Symbol, diff, sqrt
 
 from alignprops import Mutant, Tight, Under, theorem
@@ -33,6 +34,7 @@ from alignprops.dynamics.notation import (
     shift_length,
     t,
 )
+from alignprops.dynamics.priorities import Pairs
 from alignprops.losses import margin as m
 from alignprops.losses import pairwise_loss
 from alignprops.quantity import Quantity, nonnegative, real
@@ -269,6 +271,7 @@ bend = 2 * eta * beta * slope_at_zero * t * eta * beta**2 * smoothness * (t - 1)
     examples={
         "one sample on the hinge": single("hinge", strength=1 / 4, steps=2),
         "two samples that nearly cancel": converged("ipo", steps=2),
+        "three steps of a quadratic loss": converged("ipo", steps=3),
     },
     tight={
         "two small steps": Tight(single("sigmoid", strength=2.0**-10, steps=2), 0.999, of="every direction"),
@@ -278,10 +281,12 @@ bend = 2 * eta * beta * slope_at_zero * t * eta * beta**2 * smoothness * (t - 1)
 def direction(train: Train, problem: ConvexProblem) -> Values:
     """In every direction v, and in norm, the run stays near the straight line 2ηβa₀tz̄ (LD-23, LD-5a and LD-5c).
 
-    The probes v are the samples and the axes. Not available for the hinge, whose slope jumps.
+    The probes v are the samples, the axes and the differences z̄_j − z̄_k of behaviours: the lead of one over another is
+    straight up to that bound, so their order persists while it is smaller than ⟨z̄, z̄_j − z̄_k⟩ (LD-11). Not available
+    for the hinge, whose slope jumps.
     """
     run = train(problem)
-    probes = problem.probes  # (p, d)
+    probes = np.concatenate([problem.probes, Pairs(problem).gaps])  # (p, d)
     return {
         **constants(problem),
         t: run.t[:, None],

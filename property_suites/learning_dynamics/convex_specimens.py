@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from alignprops.dynamics.convex import ConvexProblem
+from alignprops.dynamics.convex import STEEPNESS, ConvexProblem
 from alignprops.dynamics.problem import HeadProblem
 from alignprops.losses import PAIRWISE_LOSSES
-from alignprops.strategies.convex import STEEPNESS
 
 
 def single(loss: str, *, strength: float, steps: int, parameter: float | None = None) -> ConvexProblem:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sympy import Eq, Ge, Gt, Le, Rational, Symbol, diff, exp, log, sqrt
+from sympy import Eq, Ge, Gt, Le, Rational, Symbol, diff, exp, log
 
 from alignprops import Outcomes, Tight, Under, theorem
 from alignprops.atoms import softplus
@@ -19,9 +19,15 @@ from alignprops.dynamics.stability import StabilityProblem, expectations
 from alignprops.quantity import Quantity, nonnegative, positive, real
 from alignprops.strategies.generalisation import sampled_classes, stability_problems, trained_on_classes
 from property_suites.learning_dynamics.generalisation_specimens import (
+    across_the_offset,
     drifted_means,
+    few_errors,
     heaviest_noise,
     in_many_dimensions,
+    many_draws_of_one,
+    one_draw_a_class,
+    slightly_turned_means,
+    twelve_signs,
     two_opposite_atoms,
     vanishing_share,
 )
@@ -55,7 +61,13 @@ within_squared = nonnegative("within_squared", r"P(\lVert\bar z - z^*\rVert \le 
         "half of Chebyshev's radius": {"Chebyshev": Ge(within_half_chebyshev, 1 - delta)},
         "δ for 1/√δ": {"Chebyshev": Ge(within_squared, 1 - delta)},
     },
-    examples={"twelve samples in eight dimensions": in_many_dimensions()},
+    examples={
+        "twelve samples in eight dimensions": in_many_dimensions(),
+        "one draw a class": one_draw_a_class(delta=0.5 + 2.0**-10),
+        "next to no confidence": one_draw_a_class(delta=0.92),
+        "some confidence": one_draw_a_class(delta=0.25),
+        "twelve signs": twelve_signs(),
+    },
     no_proof="the radii are McDiarmid's and Chebyshev's inequality for the norm of a mean, which sympy does not know",
 )
 def mean_shift_concentrates(train: Train, classes: SampledClasses) -> Values:
@@ -92,7 +104,7 @@ update = nonnegative("update", r"\lVert u_t\rVert")
 
 bend = eta * beta**2 * (t - 1) / 4
 numerator = mean_height - epsilon * mean_size - bend * shift_length * mean_length
-denominator = difference_size + epsilon + bend * sqrt(curvature) * shift_length
+denominator = difference_size + epsilon
 certain_margin = numerator / denominator
 
 
@@ -131,13 +143,16 @@ certain_margin = numerator / denominator
     examples={
         "class means further out than the samples": drifted_means(),
         "two small steps": vanishing_share(),
+        "a drift against a mean that lies across": across_the_offset(),
+        "two steps that turn away from the mean": slightly_turned_means(),
     },
 )
 def margin(train: Train, trained: TrainedOnClasses) -> Values:
     """At every step the head tells the class means apart by a margin that the training data bound from below (LD-21).
 
     Whenever ‖z̄ − z*‖ ≤ ε, simultaneously for all t and all η with (S): s⟨u_t,μ_s⟩/‖u_t‖ ≥ m_s(t), with
-    m_s(t) = (s⟨z*,μ_s⟩ − ε‖μ_s‖ − k_t|z̄|_M|μ_s|_M)/(‖z*‖ + ε + k_t√λ|z̄|_M), k_t = ηβ²(t−1)/4.
+    m_s(t) = (s⟨z*,μ_s⟩ − ε‖μ_s‖ − k_t|z̄|_M|μ_s|_M)/(‖z*‖ + ε), k_t = ηβ²(t−1)/4: by LD-4 the denominator needs no
+    curvature, so this is sharper than LD-21, which has k_t√λ|z̄|_M there.
     """
     return margin_values(train(trained.problem), trained)
 
@@ -195,7 +210,12 @@ tail = exp(-((certain_margin / scale) ** alpha))
         "5 % off": Ge(probability, 1 - Rational(19, 20) * 2 * tail),
         "twice the margin": Ge(probability, 1 - 2 * exp(-((2 * certain_margin / scale) ** alpha))),
     },
-    examples={"the heaviest noise, one step": heaviest_noise()},
+    examples={
+        "the heaviest noise, one step": heaviest_noise(),
+        "few errors": few_errors(),
+        "a drift against a mean that lies across": across_the_offset(),
+        "two steps that turn away from the mean": slightly_turned_means(),
+    },
     no_proof="an error is a tail event of the noise, whose probability is what the noise is assumed to have",
 )
 def fresh_sample(train: Train, trained: TrainedOnClasses) -> Values:
@@ -243,12 +263,15 @@ price = comparator_size / (4 * eta * comparator_steps)
         "never a gap": {"gap": Le(gap, 0)},
         "errors cost 1": {"errors cost log 2": Le(fresh_error, log(2) - population_drop)},
         "5 % off": {"errors cost log 2": Le(Rational(21, 20) * log(2) * fresh_error, log(2) - population_drop)},
-        "a comparator for nothing": {"against a comparator": Le(comparator_gain, population_drop + stability / 1000)},
-        "no gap against a comparator": {"against a comparator": Le(comparator_gain, population_drop + price / 4)},
+        "a comparator for nothing": {"against a comparator": Le(comparator_gain, population_drop + stability)},
+        "half the price": {"against a comparator": Le(comparator_gain, population_drop + price / 2 + stability)},
+        "no gap against a comparator": {"against a comparator": Le(comparator_gain, population_drop + price)},
     },
     examples={
         "two opposite atoms, one draw": two_opposite_atoms(eta=1.0),
         "far out": two_opposite_atoms(eta=2.0**-12, size=32.0),
+        "as far as half the step size goes": two_opposite_atoms(eta=2.0),
+        "twice the end of a long run as the comparator": many_draws_of_one(),
     },
     tight={"nothing to learn": Tight(two_opposite_atoms(eta=1.0, size=0.0), 1 - 2**-40, of="errors cost log 2")},
 )

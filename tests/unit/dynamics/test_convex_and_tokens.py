@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from alignprops.dynamics.class_means import SampledClasses
-from alignprops.dynamics.convex import ConvexProblem, train_convex
+from alignprops.dynamics.convex import ConvexProblem, at_the_share_of_the_limit, train_convex
 from alignprops.dynamics.hinge_flow import flow_path
 from alignprops.dynamics.last_layer import train
 from alignprops.dynamics.problem import HeadProblem
@@ -16,7 +16,6 @@ from alignprops.dynamics.stability import StabilityProblem, expectations
 from alignprops.dynamics.token_head import TokenHeadProblem, train_tokens
 from alignprops.dynamics.trajectories import trajectory
 from alignprops.losses import PAIRWISE_LOSSES, pairwise_loss
-from alignprops.strategies.convex import with_loss
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def problem() -> HeadProblem:
 @pytest.mark.parametrize("loss", list(PAIRWISE_LOSSES))
 def test_a_head_trained_with_a_loss_is_autograds(problem: HeadProblem, loss: str) -> None:
     """Two rows moved by autograd through the loss itself: their difference is u_t."""
-    convex = with_loss(problem, loss)
+    convex = at_the_share_of_the_limit(problem, loss)
     rows = torch.zeros(2, 3, dtype=torch.float64, requires_grad=True)
     z = torch.as_tensor(convex.z)
     for _ in range(convex.steps):
@@ -56,7 +55,7 @@ def test_trajectories_take_the_pull_of_any_loss(problem: HeadProblem, form: str)
 
 def test_the_closed_form_of_ipo_is_the_sum_of_powers(problem: HeadProblem) -> None:
     """Against numpy's eigenvectors."""
-    convex = with_loss(problem, "ipo", 0.5)
+    convex = at_the_share_of_the_limit(problem, "ipo", 0.5)
     values, vectors = np.linalg.eigh(convex.z.T @ convex.z / convex.n)
     powers = sum((1 - 4 * convex.eta * convex.beta**2 * values) ** s for s in range(convex.steps))
     expected = 2 * convex.eta * convex.beta / 0.5 * vectors @ (powers * (vectors.T @ convex.shift))

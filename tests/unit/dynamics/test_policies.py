@@ -90,3 +90,10 @@ def test_a_slope_that_does_not_move_has_no_straight_line():
     assert _wobble(np.array([1.0, 1.0, 1.0, 1.0, 1.0])) == np.inf
     assert _wobble(np.array([1.0, 1.25, 1.5, 1.75, 2.0])) == 0
     assert _wobble(np.array([1.0, 1.5, 1.5, 1.75, 2.0])) == 1
+
+
+def test_the_rounding_of_a_wobble_grows_as_the_slopes_move_less():
+    """A step a thousand times smaller moves them a thousand times less; their own rounding stays."""
+    large, small = (FirstStep(Policy(tiny_problem("table")), 2.0**-k).measured_margin_wobble for k in (4, 14))
+    assert 500 < small.error / large.error < 2000
+    assert large.value > 500 * small.error
