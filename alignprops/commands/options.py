@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,21 @@ def emit(arguments: argparse.Namespace, result: Any, text: str) -> None:
     sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
 
 
-def require_result_place(path: str | None) -> None:
-    """Refuse a result file that could not be written before the work is done."""
+def require_result_place(path: str | None, *, folder_made: bool = False) -> None:
+    """Refuse a result file that could not be written before the work is done; `folder_made`: its folder may be new."""
     if path is None or path == "-":
         return
     folder = Path(path).parent
+    while folder_made and not folder.exists() and folder != folder.parent:
+        folder = folder.parent
     if not folder.exists():
         raise InputError(f"cannot write {path}: the folder {folder} does not exist; create it or choose another")
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"cannot write {path}: {folder} is no folder that can be written; choose another")
     if Path(path).is_dir():
         raise InputError(f"cannot write {path}: it is a folder; give the name of a file in it")
+    try:
+        with tempfile.TemporaryFile(dir=folder, prefix=".alignprops-"):  # permissions do not tell all
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignprops._errors import InputError
+from alignprops.commands.options import require_result_place
 from alignprops.report.terminal import counted
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ DEFAULT_OUTPUT = "report.html"
 DEFAULT_FORMATS = "png,svg"
 #: As many changes are told on the terminal; the page has them all.
 TOLD_CHANGES = 20
+#: As many theorems are named that were not run.
+TOLD_THEOREMS = 5
 
 
 def add_to(verbs: Any) -> None:
@@ -46,6 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Read everything, draw, write; nothing is written if something cannot be read."""
     from alignprops.report.html import make_report
 
+    require_result_place(arguments.output, folder_made=True)
     made = make_report(
         arguments.paths,
         Path(arguments.output),
@@ -73,12 +77,19 @@ def _formats(given: str) -> tuple[str, ...]:
 def _changes(comparison: Comparison | None) -> list[str]:
     if comparison is None:
         return []
+    from alignprops.report.against import theorem_of
+
     counts = ", ".join(f"{count} {kind}" for kind, count in comparison.counts.items())
     lines = [f"verdicts: {counts + ', ' if counts else ''}{comparison.same} unchanged"]
+    if comparison.not_run:
+        claims, names = counted(sum(comparison.not_run.values()), "claim"), list(comparison.not_run)
+        more = f" and {len(names) - TOLD_THEOREMS} more" if len(names) > TOLD_THEOREMS else ""
+        lines.append(f"  not run now: {claims} of {', '.join(names[:TOLD_THEOREMS])}{more}")
+    changes = [change for change in comparison.changes if theorem_of(change.claim) not in comparison.not_run]
     lines += [
         f"  {change.kind:<7}  {change.claim}: {change.before or 'absent'} -> {change.after or 'absent'}"
-        for change in comparison.changes[:TOLD_CHANGES]
+        for change in changes[:TOLD_CHANGES]
     ]
-    if len(comparison.changes) > TOLD_CHANGES:
-        lines.append(f"  … and {len(comparison.changes) - TOLD_CHANGES} more, in the page")
+    if len(changes) > TOLD_CHANGES:
+        lines.append(f"  … and {len(changes) - TOLD_CHANGES} more, in the page")
     return lines

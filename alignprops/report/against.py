@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ class Comparison:
 
     changes: tuple[Change, ...]
     same: int
+    not_run: dict[str, int]
+    """Of each theorem of which nothing was checked now: how many claims there were."""
 
     @property
     def worse(self) -> int:
@@ -65,7 +68,14 @@ def compare(old: str | Path, new: Iterable[Document]) -> Comparison:
         if before.get(claim) != after.get(claim)
     ]
     changes.sort(key=lambda change: (CHANGES.index(change.kind), change.claim))
-    return Comparison(tuple(changes), sum(before[claim] == after.get(claim) for claim in before))
+    checked = {theorem_of(claim) for claim in after}
+    not_run = Counter(theorem_of(claim) for claim in sorted(before) if theorem_of(claim) not in checked)
+    return Comparison(tuple(changes), sum(before[claim] == after.get(claim) for claim in before), dict(not_run))
+
+
+def theorem_of(claim: str) -> str:
+    """The theorem in a claim's id."""
+    return claim.partition("::")[0]
 
 
 def verdicts(documents: Iterable[Document]) -> dict[str, Verdict]:

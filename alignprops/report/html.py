@@ -13,6 +13,7 @@ from alignprops import atomic
 from alignprops._errors import InputError
 from alignprops.report import presentation
 from alignprops.report.against import Comparison, compare
+from alignprops.report.bibliography import cited, references
 from alignprops.report.claims_view import VERDICTS, counted
 from alignprops.report.documents import Document, collect
 from alignprops.report.figures.drawing import FORMATS, Drawing
@@ -70,6 +71,7 @@ class Report:
             verdicts=_verdicts(self.sections),
             measurements=sum(len(each.measurements) for each in self.sections),
             comparison=comparison,
+            references=references(theorem.source for each in self.sections for theorem in each.theorems),
             outlines=self.setting.outlines,
             colours=COLOURS,
         )
@@ -183,6 +185,7 @@ def _environment() -> Any:
         "interval": presentation.interval,
         "percent": presentation.percent,
         "counted": presentation.counted,
+        "cited": cited,
         "numeric": presentation.numeric,
     }
     return environment

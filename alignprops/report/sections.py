@@ -14,7 +14,7 @@ from alignprops.report.figures.specs import Figure
 from alignprops.report.mathematics import Typesetter
 from alignprops.report.measure_view import measure_figures, measure_tables
 from alignprops.report.presentation import counted, date, told
-from alignprops.report.trace_view import read_trace, trace_figures, trace_tables
+from alignprops.report.trace_view import read_trace, settings_table, trace_figures, trace_notice, trace_tables
 
 GEOMETRY = (
     "Geometry of the final hidden states, by behaviour, and what follows from it before any training; "
@@ -37,6 +37,8 @@ class Section:
     theorems: tuple[TheoremView, ...] = ()
     tables: tuple[PlainTable, ...] = ()
     traces: tuple[str, ...] = ()
+    notice: str = ""
+    """What a reader must know before the rest."""
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -142,9 +144,10 @@ def _trace(document: Document) -> Section:
         title=f"Training run: {method} on {name}",
         date=date(str(trace.metadata.get("created", ""))),
         summary=(f"{steps} of {loss} training of {trained}, {how}. All curves are measurements of this run.",),
-        facts=tuple(_facts({**settings, **trace.metadata, "created": None})),
+        facts=tuple(_facts({**trace.metadata, "created": None})),
         figures=trace_figures(trace),
-        tables=trace_tables(trace),
+        tables=(*trace_tables(trace), settings_table(trace)),
+        notice=trace_notice(trace),
     )
 
 

@@ -59,6 +59,25 @@ def trace_tables(trace: Trace) -> tuple[PlainTable, ...]:
     return (PlainTable(f"The first and the last evaluation, on {told}.", columns, tuple(rows)),)
 
 
+def trace_notice(trace: Trace) -> str:
+    """How a run ended that did not come to its last step; nothing of one that did."""
+    if trace.finished:
+        return ""
+    last = int(trace.steps["step"][-1]) if len(trace.steps["step"]) else 0
+    after = f"after step {last}" if last else "before its first step was recorded"
+    if trace.end is None:
+        return f"Cut short {after}, or still going on: nothing was recorded of its end."
+    message = str(trace.end.get("message", ""))
+    return f"{str(trace.end['status']).capitalize()} {after}{f': {message}' if message else ''}."
+
+
+def settings_table(trace: Trace) -> PlainTable:
+    """What the run was asked to do; what it was not told is left out."""
+    rows = [(name.replace("_", " "), value) for name, value in trace.settings.items() if value is not None]
+    told = [(name, ", ".join(map(str, value)) if isinstance(value, list) else value) for name, value in rows]
+    return PlainTable("The settings of the run.", ("setting", "value"), tuple(told))
+
+
 def _evaluations(trace: Trace) -> list[Figure]:
     captions = {
         "learning": (

@@ -104,3 +104,20 @@ def test_an_older_file_without_claims_is_refused(tmp_path: Path, capsys: pytest.
     assert main(["report", str(new), "--output", str(tmp_path / "r.html"), "--against", str(old)]) == 2
     assert "tells of no claims" in capsys.readouterr().err
     assert not (tmp_path / "r.html").exists()
+
+
+def test_claims_that_were_not_run_are_told_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of theorems of which nothing was checked now; one that lacks a subject is told by itself."""
+    first = made.claim()
+    theorem = first["theorem"]
+    others = [{**first, "id": f"early.rises::m/{n}", "theorem": "early.rises"} for n in range(48)]
+    lost = {**first, "id": f"{theorem}::other"}
+    old = made.written(tmp_path, made.suite(theorems=[], claims=[first, lost, *others]), "old.json")
+    new = made.written(tmp_path, made.suite(theorems=[], claims=[first]), "new.json")
+
+    assert main(["report", str(new), "--against", str(old), "--output", str(tmp_path / "page.html")]) == 0
+
+    told = capsys.readouterr().out
+    assert "  not run now: 48 claims of early.rises\n" in told
+    assert f"  gone     {theorem}::other: held -> absent\n" in told
+    assert told.count("early.rises") == 1

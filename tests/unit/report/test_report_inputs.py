@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +185,14 @@ def test_a_folder_is_searched_and_traces_of_an_experiment_are_left_to_it(tmp_pat
     assert [document.path for document in collect([tmp_path / "runs" / "a" / "metadata.json"])] == [
         tmp_path / "runs" / "a"
     ]
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is read; also where permissions seem to allow it."""
+    monkeypatch.setattr("alignprops.report.html.make_report", lambda *_, **__: pytest.fail("work was done"))
+    monkeypatch.setattr("os.access", lambda *_: True)
+    for output in ("/proc/page.html", "/proc/new/page.html"):
+        assert main(["report", "x.json", "--output", output]) == 2
+        assert re.search(f"^error: cannot write {output}: .*; choose another place$", capsys.readouterr().err.strip())

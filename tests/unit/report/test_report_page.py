@@ -209,3 +209,53 @@ def test_a_run_that_goes_on_is_told_as_such(tmp_path: Path) -> None:
     (document,) = collect([made.trace(tmp_path / "trace", finished=False)])
 
     assert "3 behaviours, not finished" in section(document, Typesetter()).summary[0]
+
+
+def test_how_a_run_ended_is_told_at_the_top(tmp_path: Path) -> None:
+    """Diverged with its message, cut short with its last step; nothing of a finished one."""
+    from alignprops.trace.files import read_json, write_json
+
+    ended = made.trace(tmp_path / "diverged")
+    end = read_json(ended / "end.json")
+    write_json(ended / "end.json", {**end, "status": "diverged", "message": "the loss of step 4 is not finite"})
+
+    found = page(ended)
+    told = "<strong><bdi>Diverged after step 3: the loss of step 4 is not finite.</bdi></strong>"
+    assert told in found
+    assert found.index(told) < found.index("<figure")
+    cut = page(made.trace(tmp_path / "cut", finished=False))
+    assert "Cut short after step 3, or still going on: nothing was recorded of its end." in cut
+    assert 'class="notice"' not in page(made.trace(tmp_path / "finished"))
+
+
+def test_the_settings_of_a_run_are_a_table(tmp_path: Path) -> None:
+    """A row each."""
+    found = page(made.trace(tmp_path / "trace"))
+
+    assert "The settings of the run." in found
+    assert re.search(r"<td><bdi>method</bdi></td><td><bdi>lora</bdi></td>", found)
+
+
+def test_sources_are_cited_and_referred_to_once(tmp_path: Path) -> None:
+    """By authors and year; a key that is not known stays as it is."""
+    document = made.suite()
+    document["theorems"][0]["source"] = "im2024understanding, Section 4"
+    document["theorems"].append({**document["theorems"][0], "id": "other.theorem", "source": "unknown2020key, p. 3"})
+
+    found = page(made.written(tmp_path, document))
+
+    assert "Im &amp; Li 2024, Section 4" in found
+    assert "unknown2020key, p. 3" in found
+    assert "im2024understanding" not in found
+    assert found.count("S. Im and Y. Li, Understanding the Learning Dynamics of Alignment with Human Feedback,") == 1
+    assert "References" not in page(made.trace(tmp_path / "trace"))
+
+
+def test_the_slack_is_told_in_the_details_only(tmp_path: Path) -> None:
+    """Tightness stays in the table of claims."""
+    found = page(made.written(tmp_path, made.suite()))
+    table = found.partition('<table class="claims">')[2].partition("</table>")[0]
+
+    assert "tightness" in table
+    assert "slack" not in table
+    assert "12.5" in found
