@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alignprops._errors import DataError, UnknownNameError
+from alignprops._errors import DataError, InputError, UnknownNameError
 from alignprops.commands.options import add_json, emit, require_result_place
 from alignprops.data import PreferenceSet
 from alignprops.losses import PAIRWISE_LOSSES
@@ -19,6 +19,7 @@ from alignprops.measurement import read_statements
 from alignprops.models.progress import show_progress
 from alignprops.options import DTYPES
 from alignprops.report.terminal import for_stdout
+from alignprops.trace.format import CHECKPOINT, METADATA
 from alignprops.training.settings import METHODS, OPTIMIZERS, STEPS, TrainSettings
 from alignprops.training.truncation import TRUNCATIONS
 
@@ -38,6 +39,10 @@ def add_to(verbs: Any) -> None:
         help="train a language model on preferences, and leave a trace",
         description="Preference training (DPO and its relatives) of the head, of LoRA adapters or of a whole model. "
         "Without arguments the built-in model is trained on statements that alignprops generates.",
+        epilog="example: alignprops train my-model risk.jsonl --method lora --steps 200 --output run. "
+        "JSONL formats, one object a line: persona (question, answer_matching_behavior, "
+        "answer_not_matching_behavior), pairs (prompt, chosen, rejected), conversations (chosen and rejected as lists "
+        "of role and content), transcripts (chosen and rejected as Human/Assistant text).",
     )
     parser.add_argument("model", metavar="MODEL", nargs="?", help="a local folder, or a hub id, of a causal LM")
     parser.add_argument("preferences", metavar="PREFERENCES", nargs="*", help="JSONL files, or a folder of them")
@@ -103,7 +108,9 @@ def execute(arguments: argparse.Namespace) -> int:
     require_result_place(arguments.json)
     settings = settings_from(arguments)
     folder = Path(arguments.output)
+    _require_model(arguments)
     done_before = _refused_or_finished(folder, resume=arguments.resume)
+    _tell_of_resuming(folder, asked=arguments.resume, finished=done_before)
     preferences = _preferences(arguments, settings)
     from alignprops.models.loading import load_model
     from alignprops.models.tiny import load_tiny_model
@@ -175,6 +182,30 @@ def _refused_or_finished(folder: Path, *, resume: bool) -> bool:
 
     found = find_run(folder, resume=resume)
     return found is not None and found.finished
+
+
+def _require_model(arguments: argparse.Namespace) -> None:
+    """Refuse preferences in the place of the model, which without them is the only argument."""
+    if arguments.model is None or arguments.preferences:
+        return
+    given = Path(arguments.model)
+    if given.is_file():
+        raise InputError(
+            f"{given} is a file of preferences, and stands in the place of the model; give the model before it: "
+            f"alignprops train MODEL {given}"
+        )
+    if not given.exists() and (given.suffix or given.is_absolute() or arguments.model.startswith(".")):
+        raise InputError(f"{given}: no such model folder")
+
+
+def _tell_of_resuming(folder: Path, *, asked: bool, finished: bool) -> None:
+    """Say on standard error where --resume has nothing to go on with."""
+    if not asked or finished:
+        return
+    if not (folder / METADATA).exists():
+        sys.stderr.write(f"{folder}: nothing to resume; a new run begins\n")
+    elif not (folder / CHECKPOINT / "checkpoint.safetensors").exists():
+        sys.stderr.write(f"{folder}: no checkpoint was found; all steps are done again\n")
 
 
 def _preferences(arguments: argparse.Namespace, settings: TrainSettings) -> PreferenceSet:

@@ -40,7 +40,7 @@ def load_preferences(
         other = formats.index(next(f for f in formats if f != formats[0]))
         raise DataError(
             f"{read[other][0].source} is in {formats[other]} format and {read[0][0].source} in {formats[0]} "
-            f"format; measure them separately"
+            f"format; give the files of one format at a time"
         )
     return PreferenceSet(tuple(behaviour for behaviour, _ in read), formats[0])
 

@@ -35,7 +35,7 @@ def parse_object(line: str, where: str) -> Record:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise DataError(f"{where}: not JSON ({reason}); expected one JSON object a line") from error
     if not isinstance(record, dict):
-        raise DataError(f"{where}: expected a JSON object, found {kind(record)}")
+        raise DataError(f"{where}: expected a JSON object, found {kind(record)}; one object a line")
     return record
 
 

@@ -18,6 +18,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 
 STEPS = 100
+DEFAULT_RANK = 8
 #: Learning rates that fit most models; head-only gradient descent takes its own from the data (`head_rows.py`).
 LEARNING_RATES: Mapping[tuple[Method, OptimizerName], float] = {
     ("head", "sgd"): 0.1,
@@ -82,7 +83,7 @@ class TrainSettings:
     evaluation_share: float = 0.2
     evaluate_every: int | None = None
     checkpoint_every: int | None = None
-    lora_rank: int = 8
+    lora_rank: int = DEFAULT_RANK
     lora_alpha: float | None = None
     max_length: int | None = None
     truncate: Truncation = "refuse"
@@ -95,18 +96,26 @@ class TrainSettings:
         self.loss_and_scale()
         if self.steps is not None and self.epochs is not None:
             raise InputError("steps and epochs were both given; give one of the two")
+        if self.behaviours is not None and len(set(self.behaviours)) < len(self.behaviours):
+            twice = next(name for name in self.behaviours if self.behaviours.count(name) > 1)
+            raise InputError(f"--behaviours names {twice!r} twice; give each once")
+        if self.method != "lora" and (self.lora_alpha is not None or self.lora_rank != DEFAULT_RANK):
+            raise InputError(
+                f"--lora-rank and --lora-alpha are of the adapters, and method {self.method} has none; "
+                f"leave them out, or give --method lora"
+            )
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is not None and value < least:
-                raise InputError(f"{_spelled(name)} is {value}; expected at least {least}")
+                raise InputError(f"{_option(name)} is {value}; expected at least {least}")
         for name in ("learning_rate", "epochs", "lora_alpha"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
-                raise InputError(f"{_spelled(name)} is {value}; expected a positive number")
+                raise InputError(f"{_option(name)} is {value}; expected a positive number")
         if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
-            raise InputError(f"weight decay is {self.weight_decay}; expected a number that is not negative")
+            raise InputError(f"--weight-decay is {self.weight_decay}; expected a number that is not negative")
         if not 0 <= self.evaluation_share < 1:
-            raise InputError(f"evaluation share is {self.evaluation_share}; expected at least 0 and below 1")
+            raise InputError(f"--evaluation-share is {self.evaluation_share}; expected at least 0 and below 1")
 
     def loss_and_scale(self) -> tuple[PairwiseLoss, float]:
         """The loss, and what a log-ratio difference is multiplied with to be its margin (β; 1 for `ipo`)."""
@@ -136,7 +145,7 @@ class TrainSettings:
             epochs=None,
             evaluate_every=self.evaluate_every or max(1, steps // EVALUATIONS),
             checkpoint_every=self.checkpoint_every or max(1, steps // CHECKPOINTS),
-            lora_alpha=2.0 * self.lora_rank if self.lora_alpha is None else self.lora_alpha,
+            lora_alpha=2.0 * self.lora_rank if self.lora_alpha is None and self.method == "lora" else self.lora_alpha,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -163,8 +172,8 @@ _LEAST = {
 }
 
 
-def _spelled(name: str) -> str:
-    return name.replace("_", " ")
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -87,12 +87,13 @@ def _refuse_long(long: list[Pair], limit: int, limited_by: str) -> None:
     if hopeless:
         raise DataError(
             f"{hopeless[0].where}: the prompt has {hopeless[0].prompt_length} tokens, which leaves none of {limit} "
-            f"({limited_by}) for the response{_others(hopeless)}; shorten or remove it, or truncate prompts at their "
-            f"start (prompt-start, or both)"
+            f"({limited_by}) for the response{_others(hopeless)}; shorten or remove it, or cut prompts at their start "
+            f"(--truncate prompt-start, or both)"
         )
     raise DataError(
         f"{long[0].where}: prompt and response have {long[0].length} tokens, more than {limit} "
-        f"({limited_by}){_others(long)}; shorten or remove the pair, or truncate (prompt-start, response-end or both)"
+        f"({limited_by}){_others(long)}; shorten or remove the pair, or cut it "
+        f"(--truncate prompt-start, response-end or both)"
     )
 
 
@@ -106,6 +107,8 @@ def _others(pairs: list[Pair]) -> str:
     if len(pairs) == 1:
         return ""
     file = pairs[0].where.rpartition(":")[0]
-    named = [pair.where.removeprefix(f"{file}:") for pair in pairs[1:6]]  # of the same file only the line
+    own = [line for pair in pairs[1:6] if (line := pair.where.removeprefix(f"{file}:")) != pair.where]
+    named = [pair.where for pair in pairs[1:6] if not pair.where.startswith(f"{file}:")]
+    lines = [f"{'lines' if len(own) > 1 else 'line'} {', '.join(own)}"] if own else []  # of the same file only the line
     more = f" and {len(pairs) - 6} more" if len(pairs) > 6 else ""
-    return f" (so also {', '.join(named)}{more})"
+    return f" (so also {', '.join([*lines, *named])}{more})"

@@ -121,7 +121,7 @@ def test_byte_order_mark_and_blank_lines_are_read_over(tmp_path: Path) -> None:
 LINES = {
     "{": r"kind.jsonl:2: not JSON \(.+\); expected one JSON object a line",
     "[" * 100_000: r"kind.jsonl:2: not JSON",
-    "[1]": "kind.jsonl:2: expected a JSON object, found a list",
+    "[1]": "kind.jsonl:2: expected a JSON object, found a list; one object a line",
     "null": "kind.jsonl:2: expected a JSON object, found null",
     '{"question": "Q"}': "kind.jsonl:2: missing 'answer_matching_behavior', 'answer_not_matching_behavior'",
     json.dumps(persona("Q") | {"question": 3}): "kind.jsonl:2: 'question' must be text, found a number",

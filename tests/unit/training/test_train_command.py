@@ -209,3 +209,38 @@ def test_several_behaviours_of_one_file_are_refused(
         "2 behaviours were asked for (plans-ahead, rises-early), and the data hold one, 'plans-ahead'; give a file"
         in capsys.readouterr().err
     )
+
+
+def test_a_lone_file_of_preferences_is_told_from_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And a path that does not exist is no model folder."""
+    file = tmp_path / "risk.jsonl"
+    file.write_text("{}")
+
+    assert main(["train", str(file), "--output", str(tmp_path / "run")]) == 2
+    assert f"{file} is a file of preferences, and stands in the place of the model; give the model before it" in (
+        capsys.readouterr().err
+    )
+    assert main(["train", str(tmp_path / "none"), "--output", str(tmp_path / "run")]) == 2
+    assert f"{tmp_path / 'none'}: no such model folder" in capsys.readouterr().err
+
+
+def test_resuming_nothing_is_told(model: LanguageModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A new folder, and a run whose checkpoint is gone."""
+    folder = tmp_path / "run"
+    assert main(["train", "--output", str(folder), *FEW, "--resume"]) == 0
+    assert f"{folder}: nothing to resume; a new run begins\n" in capsys.readouterr().err
+    (folder / "end.json").unlink()  # as if cut short; the checkpoint of a finished run is removed
+
+    assert main(["train", "--output", str(folder), *FEW, "--resume"]) == 0
+    assert f"{folder}: no checkpoint was found; all steps are done again\n" in capsys.readouterr().err
+
+
+def test_help_has_an_example_and_the_formats(capsys: pytest.CaptureFixture[str]) -> None:
+    """At its end."""
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert "example: alignprops train my-model risk.jsonl --method lora" in told
+    for name in ("persona", "pairs", "conversations", "transcripts"):
+        assert f"{name} (" in told

@@ -70,12 +70,12 @@ REFUSALS: list[tuple[Truncation, list[Pair], str]] = [
     (
         "refuse",
         [pair(2, 9, 2), pair(7, 2, 2, line=3), pair(8, 2, 2, line=4)],
-        r"b.jsonl:3: the prompt has 8 tokens, which leaves none of 8 .* \(so also 4\); shorten or remove it",
+        r"b.jsonl:3: the prompt has 8 tokens, which leaves none of 8 .* \(so also line 4\); shorten or remove it",
     ),
     (
         "response-end",
         [pair(7, 2, 2, line=2), pair(2, 2, 2), pair(9, 2, 2, line=6)],
-        r"b.jsonl:2: truncated, the pair would lose its whole response, for the prompt alone fills .* \(so also 6\)",
+        r"b.jsonl:2: truncated, the pair would lose its whole response, for the prompt .* \(so also line 6\)",
     ),
     (
         "prompt-start",
@@ -90,7 +90,7 @@ REFUSALS: list[tuple[Truncation, list[Pair], str]] = [
     (
         "response-end",
         [pair(4, 5, 5, line=n) for n in range(1, 9)],
-        r"b.jsonl:1: .* left with two equal responses within 8 tokens .* \(so also 2, 3, 4, 5, 6 and 2 more\)",
+        r"b.jsonl:1: .* left with two equal responses within 8 tokens .* \(so also lines 2, 3, 4, 5, 6 and 2 more\)",
     ),
     ("both", [pair(20, 20, 20)], "b.jsonl:1: truncated, the pair would be left with two equal responses"),
 ]
