@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from alignprops._errors import InputError
+from alignprops._errors import DataError, InputError
 from alignprops.report.fields import cleaned
 
 EXPERIMENT: Final = "alignprops-experiment/1"
@@ -102,10 +102,26 @@ def _is_ours(content: Any) -> bool:
     return isinstance(schema, str) and schema.startswith("alignprops-")
 
 
+def _is_preferences(path: Path) -> bool:
+    """Whether every line of a file is a JSON object, and the first one a preference statement."""
+    from alignprops.data.records import detect_format, parse_object
+
+    try:
+        records = [parse_object(line, "") for line in path.read_text("utf-8").splitlines() if line.strip()]
+        return bool(records) and bool(detect_format(records[0], ""))
+    except (DataError, ValueError):
+        return False
+
+
 def _read(path: Path) -> Any:
     try:
         return cleaned(json.loads(path.read_text("utf-8")))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
+        if _is_preferences(path):
+            raise InputError(
+                f"{path} is a file of preferences, which a report cannot show; give it to `alignprops measure MODEL` "
+                f"or `alignprops train MODEL`, and what they write to `alignprops report`"
+            ) from None
         raise InputError(f"{path} is no JSON: {error}; it may be damaged or half-written, make it again") from None

@@ -137,6 +137,7 @@ def _curves(fields: Fields) -> Curves:
         x_label=fields.text("x_label", "step"),
         x_scale=fields.choice("x_scale", SCALES, "linear"),
         y_scale=fields.choice("y_scale", SCALES, "linear"),
+        share_y=fields.raw("share_y") is True,
     )
 
 

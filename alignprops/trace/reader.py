@@ -129,7 +129,10 @@ def _joined(folder: Path, metadata: dict[str, Any], kind: Kind, end: dict[str, A
     for path in chunks(folder, kind):
         columns, after = read_columns(path, run=metadata["run"], kind=kind)
         if after != last:
-            raise InputError(f"{path}: follows step {after}, the chunk before it ends with step {last}: one is missing")
+            raise InputError(
+                f"{path}: {_after(kind, after)}, and the chunk before it is missing ({kind} are there "
+                f"{'from none' if not parts else f'up to step {last}'}); train again into another folder"
+            )
         steps = columns.get("step", np.zeros(0, np.int64))
         gaps = np.diff(np.concatenate([[last], steps]))
         if not len(steps) or (gaps < 1).any() or (kind == "steps" and (gaps > 1).any()):
@@ -142,6 +145,11 @@ def _joined(folder: Path, metadata: dict[str, Any], kind: Kind, end: dict[str, A
             f"these end with {last}: {chunk_name(kind, last + 1)} or a later chunk is missing"
         )
     return _concatenated(folder, kind, parts)
+
+
+def _after(kind: Kind, step: int) -> str:
+    """What a chunk says of the one before it."""
+    return f"begins the {kind}" if step == (0 if kind == "steps" else -1) else f"goes on after step {step}"
 
 
 def _concatenated(folder: Path, kind: Kind, parts: list[Columns]) -> Columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,6 +13,8 @@ import numpy as np
 from alignprops.report.figures.specs import Line, Values
 from alignprops.report.figures.style import FONT_SIZE, INK, MUTED, shortened
 
+#: A symbol of one letter with the time as its index.
+_SUBSCRIPTED = re.compile(r"(?<!\w)([^\W\d_])_([t0])(?!\w)")
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 #: Characters of the font that fit into an inch, about.
 PER_INCH = 13.5
@@ -44,8 +47,14 @@ def wrapped(text: str, width: float, lines: int = 3) -> str:
     return "\n".join(textwrap.wrap(text, max(8, int(width * PER_INCH)), max_lines=lines, placeholder=" …"))
 
 
+def subscripted(label: str) -> str:
+    """`W_t` and `θ_0` with the subscripts that they stand for; every other text as it is."""
+    return _SUBSCRIPTED.sub(lambda found: found[1] + {"t": "ₜ", "0": "₀"}[found[2]], label)
+
+
 def label_axes(axes: Any, x_label: str, y_label: str, *, width: float, height: float) -> None:
     """The names of both axes."""
+    x_label, y_label = subscripted(x_label), subscripted(y_label)
     axes.set_xlabel(wrapped(x_label, width, 2))
     axes.set_ylabel(wrapped(y_label, height * 0.9, 2))
 

@@ -38,12 +38,25 @@ def draw(content: Curves, names: Sequence[str], width: float) -> Any:
     for panel, place in zip(content.panels, axes, strict=False):
         above = max(above, _panel(place, panel, content, numbers))
         label_axes(place, content.x_label, panel.y_label, width=wide * 0.8, height=height * 0.75)
+    if content.share_y and content.panels:
+        _share_y(axes[:count])
     for panel, place in zip(content.panels, axes, strict=False):
         title(place, panel.title, wide, above)
     if not content.panels:
         nothing(axes[0])
     legend(figure, handles, told, width)
     return figure
+
+
+def _share_y(axes: Sequence[Any]) -> None:
+    """One y range for panels of the same quantity, so that they may be compared."""
+    ranges = [place.get_ylim() for place in axes if place.has_data()]
+    if not ranges:
+        return
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    for place in axes:
+        if place.has_data():
+            place.set_ylim(low, high)
 
 
 def _panel(axes: Any, panel: Panel, content: Curves, numbers: Mapping[str, int]) -> int:

@@ -69,6 +69,8 @@ class Curves:
     x_label: str = "step"
     x_scale: str = "linear"
     y_scale: str = "linear"
+    share_y: bool = False
+    """Whether all panels have the y range of the widest together."""
 
 
 @dataclass(frozen=True, slots=True)

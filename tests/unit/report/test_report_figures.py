@@ -15,7 +15,7 @@ import pytest
 from alignprops.report.documents import collect
 from alignprops.report.experiment import read_experiment
 from alignprops.report.figures import curves, scatter
-from alignprops.report.figures.axes import power
+from alignprops.report.figures.axes import power, subscripted
 from alignprops.report.figures.drawing import Drawing
 from alignprops.report.figures.matrix import told
 from alignprops.report.figures.specs import Figure
@@ -228,3 +228,24 @@ def test_names_that_are_cut_stay_apart() -> None:
     assert max(map(len, short.values())) <= 20
     assert short["short"] == "short"
     assert short["two\nlines"] == "two lines"
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_panels_share_their_y_range_on_request(shared: bool) -> None:
+    """The widest of them, in each."""
+    from alignprops.report.figures.curves import draw
+    from alignprops.report.figures.specs import Curves, Panel, Series
+
+    x = np.arange(5.0)
+    panels = tuple(Panel(name, "loss", (Series("a", x, top * x),)) for name, top in (("one", 1.0), ("two", 10.0)))
+
+    figure = draw(Curves(panels, share_y=shared), ["a"], 900)
+
+    one, two = (axes.get_ylim() for axes in figure.axes[:2])
+    assert (one == two) == shared
+    assert two[1] >= 40
+
+
+def test_times_are_drawn_as_subscripts() -> None:
+    """Of a symbol of one letter, and of nothing else."""
+    assert subscripted("‖W_t − W_0‖, θ_0, loss_t, W_10, a_b") == "‖Wₜ − W₀‖, θ₀, loss_t, W_10, a_b"

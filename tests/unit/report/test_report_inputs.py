@@ -196,3 +196,13 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(
     for output in ("/proc/page.html", "/proc/new/page.html"):
         assert main(["report", "x.json", "--output", output]) == 2
         assert re.search(f"^error: cannot write {output}: .*; choose another place$", capsys.readouterr().err.strip())
+
+
+def test_preferences_are_told_for_what_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A healthy JSONL file is not called damaged."""
+    path = tmp_path / "risk.jsonl"
+    path.write_text('{"prompt": "a", "chosen": "b", "rejected": "c"}\n' * 2)
+
+    assert "is a file of preferences, which a report cannot show; give it to" in refused([path], tmp_path, capsys)
+    path.write_text('{"prompt": "a"}\n{')
+    assert "is no JSON" in refused([path], tmp_path, capsys)

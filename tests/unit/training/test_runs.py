@@ -460,3 +460,11 @@ def test_the_order_is_a_function_of_seed_and_step() -> None:
     np.testing.assert_array_equal(step_rows(settings, 10, 3), dealt[8:12])
     assert step_rows(replace(settings, seed=4), 10, 1).tolist() != dealt[:4].tolist()
     assert step_rows(TrainSettings(), 5, 7).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_what_follows_from_a_changed_setting_is_not_named(model: LanguageModel, split: Split, stopped: Path) -> None:
+    """Another seed is told; the fingerprint of the pairs that it splits otherwise is not."""
+    with pytest.raises(InputError, match=r"seed was 0 and is 1; give the same"):
+        train_model(model, split[1], split[0], replace(STOPPED, seed=1), stopped, resume=True)
+    with pytest.raises(InputError, match=r"preferences fingerprint was"):
+        train_model(model, split[1], split[0], STOPPED, stopped, resume=True)
