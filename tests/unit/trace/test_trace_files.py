@@ -267,7 +267,10 @@ def _other_end(folder: Path) -> None:
         (_no_metadata, r"metadata.json: no such file; expected a trace, as `alignprops train` writes it"),
         (_poor_metadata, r"metadata.json: lacks behaviours, counts, settings, model, preferences"),
         (_another_run, r"steps-00000003.safetensors: of another run than the metadata.json beside it"),
-        (_missing_middle, r"steps-00000005.safetensors: goes on after step 4, .* is missing \(steps are there up to step 2\)"),
+        (
+            _missing_middle,
+            r"steps-00000005.safetensors: goes on after step 4, .* is missing \(steps are there up to step 2\)",
+        ),
         (_missing_end, r"the run ended with step 6 of its steps, these end with 4: steps-00000005.safetensors or a"),
         (_missing_evaluation, r"the run ended with step 6 of its evaluations, these end with 4"),
         (_wrong_kind, r"steps-00000003.safetensors: holds evaluations, expected steps"),
