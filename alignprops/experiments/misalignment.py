@@ -138,12 +138,12 @@ def _measured(method: Method, found: dict[str, Flips]) -> list[Measurement]:
     return [
         *_ratio(
             f"rate-ratio.{method}",
-            f"head-only training on flipped labels starts faster from the aligned model ({told} before): initial rates",
+            f"head-only training on flipped labels, the model aligned by {told}: initial rate",
             [flips.ratio for flips in found.values()],
         ),
         *_ratio(
             f"gradient-ratio.{method}",
-            f"{told} on flipped labels starts faster from the aligned model: gradient norms of the first step",
+            f"{told} on flipped labels: gradient norm of the run's own first step",
             [flips.gradients for flips in found.values()],
         ),
         Measurement(
