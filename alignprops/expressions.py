@@ -41,76 +41,85 @@ class Rounded(NamedTuple):
 Steepest = Callable[[Any, Any], Any]
 
 
+#: The floats of some precision, and the same where some error has no bound.
+Worlds = tuple[Any, Any]
+
+
 # --- the two worlds ---------------------------------------------------------------------------------------------
 
 
 class _Floats:
-    """Running error analysis in float64 (Higham 2002, section 3.3)."""
+    """Running error analysis (Higham 2002, section 3.3): values in float64, errors of operations in `eps`."""
 
-    @staticmethod
-    def constant(expr: sp.Expr) -> Rounded:
+    eps = EPS
+    smallest = SMALLEST
+
+    @classmethod
+    def constant(cls, expr: sp.Expr) -> Rounded:
         value = float(expr.evalf(25))
         exact = expr.is_Rational and isfinite(value) and Fraction(value) == Fraction(int(expr.p), int(expr.q))
-        return Rounded(value, 0.0 if exact else EPS * abs(value) + SMALLEST)
+        return Rounded(value, 0.0 if exact else cls.eps * abs(value) + cls.smallest)
 
-    @staticmethod
-    def add(terms: list[Rounded]) -> Rounded:
+    @classmethod
+    def add(cls, terms: list[Rounded]) -> Rounded:
         value = sum(term.value for term in terms)
         size = sum(np.abs(term.value) for term in terms)
-        return Rounded(value, sum(term.error for term in terms) + (len(terms) - 1) * EPS * size)
+        return Rounded(value, sum(term.error for term in terms) + (len(terms) - 1) * cls.eps * size)
 
-    @staticmethod
-    def multiply(a: Rounded, b: Rounded) -> Rounded:
+    @classmethod
+    def multiply(cls, a: Rounded, b: Rounded) -> Rounded:
         value = a.value * b.value
         error = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
-        return Rounded(value, error + EPS * np.abs(value) + SMALLEST)
+        return Rounded(value, error + cls.eps * np.abs(value) + cls.smallest)
 
-    @staticmethod
-    def reciprocal(a: Rounded) -> Rounded:
+    @classmethod
+    def reciprocal(cls, a: Rounded) -> Rounded:
         value = 1 / a.value
         room = np.abs(a.value) - a.error
         # Divided one by one: the product of two small numbers would underflow.
         error = np.where(room > 0, a.error / np.where(room > 0, room, 1) * np.abs(value), np.inf)
-        return Rounded(value, error + EPS * np.abs(value) + SMALLEST)
+        return Rounded(value, error + cls.eps * np.abs(value) + cls.smallest)
 
-    @staticmethod
-    def root(a: Rounded) -> Rounded:
+    @classmethod
+    def root(cls, a: Rounded) -> Rounded:
         """√a; what rounding may have pushed below 0 counts as 0."""
         value = np.sqrt(np.where((a.value < 0) & (a.value >= -a.error), 0, a.value))
         # |√x − √y| = |x − y|/(√x + √y), and at most √|x − y|; the first is 0/0 where nothing is wrong at 0.
         error = np.fmin(a.error / (value + np.sqrt(np.maximum(a.value - a.error, 0))), np.sqrt(a.error))
-        return Rounded(value, error + EPS * value)
+        return Rounded(value, error + cls.eps * value)
 
-    @staticmethod
-    def power(a: Rounded, b: Rounded) -> Rounded:
+    @classmethod
+    def power(cls, a: Rounded, b: Rounded) -> Rounded:
         """a**b for a > 0, as exp(b log a)."""
-        return _Floats.exponential(_Floats.multiply(b, _Floats.logarithm(a)))
+        return cls.exponential(cls.multiply(b, cls.logarithm(a)))
 
-    @staticmethod
-    def exponential(a: Rounded) -> Rounded:
+    @classmethod
+    def exponential(cls, a: Rounded) -> Rounded:
         value = np.exp(a.value)
-        return Rounded(value, (value + SMALLEST) * np.expm1(a.error) + FUNCTION_ULPS * EPS * value + SMALLEST)
+        return Rounded(
+            value, (value + cls.smallest) * np.expm1(a.error) + FUNCTION_ULPS * cls.eps * value + cls.smallest
+        )
 
-    @staticmethod
-    def logarithm(a: Rounded) -> Rounded:
+    @classmethod
+    def logarithm(cls, a: Rounded) -> Rounded:
         value = np.log(a.value)
         share = a.error / np.abs(a.value)
         error = np.where(share < 0.5, -np.log1p(-np.minimum(share, 0.5)), np.inf)
-        return Rounded(value, error + FUNCTION_ULPS * EPS * np.abs(value))
+        return Rounded(value, error + FUNCTION_ULPS * cls.eps * np.abs(value))
 
-    @staticmethod
-    def smooth(function: Callable[[Any], Any], steepest: Steepest, a: Rounded) -> Rounded:
+    @classmethod
+    def smooth(cls, function: Callable[[Any], Any], steepest: Steepest, a: Rounded) -> Rounded:
         value = function(a.value)
         error = _bounded_product(steepest(a.value, a.error), a.error)
-        return Rounded(value, error + FUNCTION_ULPS * EPS * np.abs(value) + SMALLEST)
+        return Rounded(value, error + FUNCTION_ULPS * cls.eps * np.abs(value) + cls.smallest)
 
-    @staticmethod
-    def step(a: Rounded) -> Rounded:
+    @classmethod
+    def step(cls, a: Rounded) -> Rounded:
         """Heaviside's function, ½ at 0."""
         return Rounded((1 + np.sign(a.value)) / 2, np.where(np.abs(a.value) > a.error, 0.0, 1.0))
 
-    @staticmethod
-    def largest(terms: list[Rounded]) -> Rounded:
+    @classmethod
+    def largest(cls, terms: list[Rounded]) -> Rounded:
         value = reduce(np.maximum, [term.value for term in terms])
         return Rounded(value, reduce(np.maximum, [term.error for term in terms]))
 
@@ -123,12 +132,12 @@ def _bounded_product(size: Any, error: Any) -> Any:
 class _UnboundedFloats(_Floats):
     """The same where some error has no bound, which costs more: 0 times what has none is 0."""
 
-    @staticmethod
-    def multiply(a: Rounded, b: Rounded) -> Rounded:
+    @classmethod
+    def multiply(cls, a: Rounded, b: Rounded) -> Rounded:
         value = a.value * b.value
         error = _bounded_product(a.value, b.error) + _bounded_product(b.value, a.error)
         error = error + _bounded_product(a.error, b.error)
-        return Rounded(value, error + EPS * np.abs(value) + SMALLEST)
+        return Rounded(value, error + cls.eps * np.abs(value) + cls.smallest)
 
 
 class _Balls:
@@ -363,10 +372,26 @@ def rounded(expr: sp.Expr, values: Mapping[sp.Symbol, Rounded]) -> Rounded:
 
 def follow(expr: sp.Expr, values: Mapping[sp.Symbol, Rounded]) -> Rounded:
     """As `rounded`, for a caller that has switched numpy's warnings off already."""
-    found: Rounded = _compiled(expr, _Floats)(values)
+    return follow_in(expr, values, (_Floats, _UnboundedFloats))
+
+
+def follow_in(expr: sp.Expr, values: Mapping[sp.Symbol, Rounded], worlds: Worlds) -> Rounded:
+    """As `follow`, in the worlds of another precision (`worlds_of`)."""
+    bounded, unbounded = worlds
+    found: Rounded = _compiled(expr, bounded)(values)
     if np.isnan(found.error).any():
-        found = _compiled(expr, _UnboundedFloats)(values)
+        found = _compiled(expr, unbounded)(values)
     return found
+
+
+@lru_cache(maxsize=64)
+def worlds_of(eps: float, smallest: float) -> Worlds:
+    """The worlds of a computation whose every operation is off by a share of `eps`, or by `smallest` if it underflows.
+
+    Values are float64; the error says how far such a computation may be from the true value.
+    """
+    precision = {"eps": max(eps, EPS), "smallest": max(smallest, SMALLEST)}
+    return type("_Coarse", (_Floats,), precision), type("_UnboundedCoarse", (_UnboundedFloats,), precision)
 
 
 def exact(expr: sp.Expr, values: Mapping[sp.Symbol, Any]) -> Any:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: (subject, instance) -> values of the statement's symbols
 Measure: TypeAlias = Callable[[Any, Any], Mapping[sp.Symbol, Any]]
 
+#: the object of a subject -> why a theorem does not speak of it, or None
+About: TypeAlias = Callable[[Any], str | None]
+
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)+")
 #: Names of the other items of a theorem; no subject may bear them.
 RESERVED_SUBJECTS = frozenset({"mutants", "proof"})
@@ -127,6 +130,8 @@ class Theorem:
     module: str
     no_proof: str | None
     counterfeits: bool
+    codes: tuple[str, ...]
+    about: About | None
     proofs: list[Proof] = field(default_factory=list)
 
     def proof(self, name: str, *, domain: str, lemma: bool = False) -> Callable[[Callable[[], Any]], None]:
@@ -179,6 +184,8 @@ def theorem(
     tier: str = "toy",
     no_proof: str | None = None,
     counterfeits: bool = False,
+    codes: tuple[str, ...] = (),
+    about: About | None = None,
 ) -> Callable[[Measure], Theorem]:
     """Declare a theorem over its measuring function.
 
@@ -206,6 +213,8 @@ def theorem(
         tier: `toy`, or `model` if it needs a language model.
         no_proof: in one line why nothing of the statement is symbolic; required where there is no proof.
         counterfeits: the theorem is expected to refute wrong subjects of its kind (it then needs one mutant only).
+        codes: the properties that it is a case of (`alignprops.known_bugs.PROPERTY_CODES`), the main one first.
+        about: told the subject's object, why the theorem does not speak of it, or None if it does.
 
     Raises:
         TheoremError: the declaration breaks one of these rules.
@@ -238,6 +247,8 @@ def theorem(
             module=measure.__module__,
             no_proof=no_proof,
             counterfeits=counterfeits,
+            codes=codes,
+            about=about,
         )
         _validate(made)
         return made

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alignprops._errors import InputError, UnknownNameError
+from alignprops.subjects.adapters.adaptation import Adaptation
 from alignprops.subjects.subject import Subject
 from alignprops.theorems import Theorem
 
@@ -22,6 +23,7 @@ class Kind:
         references: the honest subjects, on which every theorem of the kind is attacked.
         counterfeits: subjects made wrong on purpose, by name; some theorem must refute each.
         adapt: turns a user's object into what the measures take.
+        adapt_with: the same with what the user says of it, for the kinds of host code (then `adapt` is not asked).
     """
 
     name: str
@@ -29,6 +31,19 @@ class Kind:
     references: tuple[Subject, ...]
     counterfeits: Mapping[str, Subject] = field(default_factory=dict)
     adapt: Callable[[Any], Any] = lambda thing: thing
+    adapt_with: Callable[[Any, Adaptation], Any] | None = None
+
+    def adapted(self, thing: Any, adaptation: Adaptation) -> Any:
+        """A user's object as the measures take it.
+
+        Raises:
+            InputError: it cannot be put behind the interface of the kind.
+        """
+        if self.adapt_with is not None:
+            return self.adapt_with(thing, adaptation)
+        if adaptation != Adaptation():
+            raise InputError(f"a {self.name!r} subject has one form; it takes no --loss, --map or other parameters")
+        return self.adapt(thing)
 
 
 #: Kinds that a real model is observed as: its unembedding, trained.
@@ -50,6 +65,13 @@ _BUILT_IN = {
     "policy": "alignprops.subjects.policy",
     "classifier": "alignprops.subjects.classifier",
     "sequence-logprob": "alignprops.subjects.sequence_logprob",
+    "pairwise-loss": "alignprops.subjects.pairwise_loss",
+    "unpaired-loss": "alignprops.subjects.unpaired_loss",
+    "aggregation": "alignprops.subjects.aggregation",
+    "kl-estimator": "alignprops.subjects.kl_estimator",
+    "policy-loss": "alignprops.subjects.policy_loss",
+    "advantages": "alignprops.subjects.advantages",
+    "preference-data": "alignprops.subjects.preference_data",
 }
 
 
@@ -75,21 +97,28 @@ def kind_named(name: str) -> Kind:
     return _KINDS[name]
 
 
-def parse_subject(spec: str | Any, kind: str, *, subject_id: str | None = None) -> Subject:
+def parse_subject(
+    spec: str | Any, kind: str, *, subject_id: str | None = None, adaptation: Adaptation | None = None
+) -> Subject:
     """A user's object as a subject: the object itself, or `package.module:attribute`.
 
     Raises:
-        InputError: the spec does not lead to an object.
+        InputError: the spec does not lead to an object, or the object does not fit the kind.
     """
-    if not isinstance(spec, str):
-        made = kind_named(kind).adapt(spec)
-        name = (
-            subject_id or f"{getattr(spec, '__module__', 'host')}:{getattr(spec, '__qualname__', type(spec).__name__)}"
-        )
-        return Subject(name.replace("<", "").replace(">", ""), kind, lambda: made)
-    thing = _resolve(spec)
-    made = kind_named(kind).adapt(thing)
-    return Subject(subject_id or spec, kind, lambda: made)
+    thing = _resolve(spec) if isinstance(spec, str) else spec
+    name = spec if isinstance(spec, str) else _name_of(thing)
+    try:
+        made = kind_named(kind).adapted(thing, adaptation or Adaptation())
+    except UnknownNameError:
+        raise
+    except InputError as error:
+        raise InputError(f"subject {name!r}: {error}") from error
+    return Subject(subject_id or name, kind, lambda: made)
+
+
+def _name_of(thing: Any) -> str:
+    name = f"{getattr(thing, '__module__', 'host')}:{getattr(thing, '__qualname__', type(thing).__name__)}"
+    return name.replace("<", "").replace(">", "")
 
 
 def _resolve(spec: str) -> Any:
@@ -112,4 +141,4 @@ def _resolve(spec: str) -> Any:
 
 def references_for(theorem: Theorem) -> tuple[Subject, ...]:
     """The honest subjects that a theorem is attacked on."""
-    return kind_named(theorem.kind).references
+    return tuple(subject for subject in kind_named(theorem.kind).references if subject.silence(theorem) is None)

@@ -57,6 +57,10 @@ class Subject:
                 + " or ".join(repr(name) for name in sorted(RESERVED_SUBJECTS))
             )
 
+    def silence(self, theorem: Theorem) -> str | None:
+        """Why a theorem of the kind does not speak of this subject; None if it does."""
+        return None if theorem.about is None else theorem.about(self.get())
+
     def speaks_of(self, theorem: Theorem) -> bool:
         """Whether to ask this subject about a theorem: one of its kind that suits it."""
         return self.kind == theorem.kind and self.suits(theorem)

@@ -1,0 +1,158 @@
+"""Problems of preference pairs, and what a loss should make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alignprops.conformance.precision import exactly, quotient, rounded_to, total, worlds
+from alignprops.expressions import Rounded, follow_in
+from alignprops.losses.pairs.pair_loss import PairLoss
+from alignprops.losses.pairs.symbols import LENGTHS, POLICY, REFERENCE
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+LOGPS = tuple(symbol.name for symbol in (*POLICY, *REFERENCE))
+POLICY_LOGPS = tuple(symbol.name for symbol in POLICY)
+#: The mask that belongs to each table of token log-probabilities.
+MASK_OF = {name: "chosen_mask" if "chosen" in name else "rejected_mask" for name in LOGPS}
+
+
+@dataclass(frozen=True, eq=False)
+class PairwiseProblem:
+    """A batch of preference pairs, token by token.
+
+    Attributes:
+        policy_chosen_logps, policy_rejected_logps, reference_chosen_logps, reference_rejected_logps: (B, T) float64,
+            log-probabilities of the tokens (≤ 0), arbitrary where masked.
+        chosen_mask, rejected_mask: (B, T) int64, 1 where a token counts.
+        choices: (8,) int64, which of its values every option of the loss takes, in the loss's order.
+        upstream: (B,) float64, what the loss of each pair is multiplied by in the gradient.
+        dtype: what the code is called in: "float64", "float32" or "bfloat16".
+    """
+
+    policy_chosen_logps: Floats
+    policy_rejected_logps: Floats
+    reference_chosen_logps: Floats
+    reference_rejected_logps: Floats
+    chosen_mask: Ints
+    rejected_mask: Ints
+    choices: Ints
+    upstream: Floats
+    dtype: str
+
+    def table(self, name: str) -> Floats:
+        """(B, T) of that input, in numbers that the dtype has."""
+        return rounded_to(getattr(self, name), self.dtype)
+
+    def mask(self, name: str) -> NDArray[np.bool_]:
+        """(B, T), which tokens of that input count."""
+        masked: NDArray[np.bool_] = getattr(self, MASK_OF[name]) != 0
+        return masked
+
+    @property
+    def lengths(self) -> dict[str, Ints]:
+        """(B,) tokens of the chosen and of the rejected responses."""
+        return {"chosen_lengths": self.chosen_mask.sum(axis=1), "rejected_lengths": self.rejected_mask.sum(axis=1)}
+
+    def sequence(self, name: str, tokens: str) -> Floats:
+        """(B,) that input summed or averaged over its tokens, in numbers that the dtype has."""
+        sums = np.where(self.mask(name), self.table(name), 0.0).sum(axis=1)
+        counts = self.mask(name).sum(axis=1)
+        return rounded_to(sums / np.maximum(counts, 1) if tokens == "mean" else sums, self.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What a loss should return on a problem; every number with the error that honest code may have.
+
+    Attributes:
+        losses: (B,).
+        slopes: ∂loss_i/∂(the log-probability of the i-th pair's response), (B,), by input of the policy.
+        rewards: implicit rewards, (B,), of the chosen and of the rejected responses.
+        rows: for losses that sort the batch, which row of each input makes up the i-th pair; else None.
+    """
+
+    losses: Rounded
+    slopes: Mapping[str, Rounded]
+    rewards: tuple[Rounded, Rounded]
+    rows: Mapping[str, Ints] | None
+
+
+@dataclass(frozen=True, eq=False)
+class PairwiseReference:
+    """A loss in one convention, evaluated on the inputs that a subject is given.
+
+    Attributes:
+        loss, variant: what is to be computed, and in which convention.
+        inputs: the four log-probabilities and two lengths by name, (B,), with their errors.
+        options: hyper-parameters by name.
+        dtype: whose rounding honest code may show.
+    """
+
+    loss: PairLoss
+    variant: str
+    inputs: Mapping[str, Rounded]
+    options: Mapping[str, Any]
+    dtype: str
+
+    @cached_property
+    def expected(self) -> Expected:
+        """Losses, slopes and rewards, from the loss's expression."""
+        with np.errstate(all="ignore"):
+            rows = None if self.loss.arrangement is None else self.loss.arrangement(self._plain)
+            values = self._values(rows)
+            slopes = {name: self._follow(part, values) for name, part in self.loss.gradient(self.variant).items()}
+            losses = self._follow(self.loss.expression(self.variant), values)
+            unsorted = values if rows is None else self._values(None)
+            chosen, rejected = (self._follow(part, unsorted) for part in self.loss.rewards)
+        return Expected(losses, slopes, (chosen, rejected), rows)
+
+    @property
+    def _plain(self) -> dict[str, Floats]:
+        return {name: given.value for name, given in self.inputs.items()}
+
+    def _values(self, rows: Mapping[str, Ints] | None) -> dict[Any, Rounded]:
+        values: dict[Any, Rounded] = {}
+        for symbol in (*POLICY, *REFERENCE, *LENGTHS):
+            given = self.inputs[symbol.name]
+            at = slice(None) if rows is None or symbol.name not in rows else rows[symbol.name]
+            values[symbol] = Rounded(given.value[at], given.error[at])
+        symbols = self.loss.expression(self.variant).free_symbols
+        symbols = symbols.union(*(part.free_symbols for part in self.loss.rewards), *self._stopped_symbols())
+        for symbol in symbols:
+            if symbol.name in self.options:
+                values[symbol] = Rounded(float(self.options[symbol.name]), 0.0)
+        for symbol, definition in self.loss.stopped.items():
+            values[symbol] = self._follow(definition, values)
+        return values
+
+    def _stopped_symbols(self) -> list[set[Any]]:
+        return [definition.free_symbols for definition in self.loss.stopped.values()]
+
+    def _follow(self, expression: Any, values: Mapping[Any, Rounded]) -> Rounded:
+        found = follow_in(expression, values, worlds(self.dtype))
+        shape = self.inputs[POLICY_LOGPS[0]].value.shape
+        return Rounded(np.broadcast_to(found.value, shape), np.broadcast_to(found.error, shape))
+
+
+def sequence_inputs(problem: PairwiseProblem, tokens: str) -> dict[str, Rounded]:
+    """The inputs of a loss that is given one log-probability a response: exactly what it is given."""
+    made = {name: exactly(problem.sequence(name, tokens)) for name in LOGPS}
+    return made | {name: exactly(count) for name, count in problem.lengths.items()}
+
+
+def token_inputs(problem: PairwiseProblem, tokens: str, dtype: str) -> dict[str, Rounded]:
+    """The inputs of a loss that sums or averages token log-probabilities itself, with the rounding of that."""
+    made: dict[str, Rounded] = {}
+    for name in LOGPS:
+        sums = total(exactly(problem.table(name)), dtype, where=problem.mask(name))
+        counts = exactly(problem.mask(name).sum(axis=1))
+        made[name] = quotient(sums, counts, dtype) if tokens == "mean" else sums
+    return made | {name: exactly(count) for name, count in problem.lengths.items()}

@@ -1,0 +1,153 @@
+"""One subject on one problem of preference pairs: what it returned, and what it should have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alignprops.conformance.call import Call, Found, make_call
+from alignprops.conformance.conformer import Conformer
+from alignprops.conformance.pairwise import (
+    LOGPS,
+    MASK_OF,
+    POLICY_LOGPS,
+    Expected,
+    PairwiseProblem,
+    PairwiseReference,
+    sequence_inputs,
+    token_inputs,
+)
+from alignprops.conformance.precision import coarser, exactly, product, quotient, total
+from alignprops.expressions import Rounded
+from alignprops.losses.pairs.pair_loss import PairLoss
+
+Floats = NDArray[np.float64]
+#: The names of the forms: one log-probability a response, or one a token with masks.
+SEQUENCE, TOKENS = "sequence", "tokens"
+LOSS = "loss"
+
+
+@dataclass(frozen=True, eq=False)
+class PairwiseCase:
+    """A subject of kind `pairwise-loss` on a problem.
+
+    `arrays` may be given to call the subject with others than the problem's own (poison under the mask, shifted
+    references …); what is expected then is still that of the problem.
+    """
+
+    subject: Conformer
+    problem: PairwiseProblem
+
+    @property
+    def loss(self) -> PairLoss:
+        """The loss that the subject claims to compute."""
+        return cast(PairLoss, self.subject.specification)
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """The hyper-parameters of this problem."""
+        return self.loss.chosen(self.problem.choices, self.subject.options, self.subject.constants)
+
+    @cached_property
+    def dtype(self) -> str:
+        """Whose rounding counts."""
+        return coarser(self.problem.dtype, self.subject.precision)
+
+    @property
+    def upstream(self) -> Floats:
+        """(B,) or (): what the subject's output is multiplied by in the gradient."""
+        return self.problem.upstream if self.subject.reduction == "none" else self.problem.upstream[0]
+
+    # --- the subject ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The inputs of the subject, in the form that it takes."""
+        problem, lengths = self.problem, self.problem.lengths
+        if self.subject.form == TOKENS:
+            masks = {"chosen_mask": problem.chosen_mask != 0, "rejected_mask": problem.rejected_mask != 0}
+            return {name: problem.table(name) for name in LOGPS} | masks | lengths
+        tokens = self.loss.tokens(self.subject.variant)
+        return {name: problem.sequence(name, tokens) for name in LOGPS} | lengths
+
+    def call(self, **changed: NDArray[Any]) -> Call:
+        """A call with fresh tensors; some inputs may be replaced."""
+        arrays = {**self.arrays, **changed}
+        return make_call(arrays, self.options, dtype=self.problem.dtype, differentiable=POLICY_LOGPS)
+
+    def run(self, call: Call) -> Found:
+        """What the subject makes of a call, with gradients."""
+        return self.subject(call, main=LOSS, upstream=self.upstream)
+
+    @cached_property
+    def found(self) -> Found:
+        """What the subject makes of the problem."""
+        return self.run(self.call())
+
+    def gradients(self, found: Found) -> Floats:
+        """(2, …) the gradients in the log-probabilities of the chosen and of the rejected responses."""
+        return np.stack([found.gradients[name] for name in POLICY_LOGPS])
+
+    # --- the reference ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def expected(self) -> Expected:
+        """Losses and slopes pair by pair."""
+        return self.expected_of(self.loss, self.subject.variant)
+
+    def expected_of(self, loss: PairLoss, variant: str) -> Expected:
+        """The same for another loss or convention, on the same inputs."""
+        tokens = loss.tokens(variant)
+        by_tokens = self.subject.form == TOKENS
+        inputs = token_inputs(self.problem, tokens, self.dtype) if by_tokens else sequence_inputs(self.problem, tokens)
+        return PairwiseReference(loss, variant, inputs, self.options, self.dtype).expected
+
+    @cached_property
+    def expected_loss(self) -> Rounded:
+        """The main output: (B,), or () if the subject reduces."""
+        losses, count = self.expected.losses, self.problem.upstream.size
+        if self.subject.reduction == "none":
+            return losses
+        summed = total(losses, self.dtype, axis=0)
+        return summed if self.subject.reduction == "sum" else quotient(summed, exactly(count), self.dtype)
+
+    @cached_property
+    def expected_gradients(self) -> Rounded:
+        """(2, …) of Σ upstream · loss, as `gradients`."""
+        parts = [self._gradient(name) for name in POLICY_LOGPS]
+        return Rounded(np.stack([part.value for part in parts]), np.stack([part.error for part in parts]))
+
+    def _gradient(self, name: str) -> Rounded:
+        count = self.problem.upstream.size
+        upstream = exactly(np.broadcast_to(self.upstream, (count,)))
+        if self.subject.reduction == "mean":
+            upstream = quotient(upstream, exactly(np.full(count, count)), self.dtype)
+        by_row = _scattered(product(upstream, self.expected.slopes[name], self.dtype), self.expected.rows, name)
+        if self.subject.form != TOKENS:
+            return by_row
+        mask = self.problem.mask(name)
+        weights = exactly(mask.astype(np.float64))
+        if self.loss.tokens(self.subject.variant) == "mean":
+            weights = quotient(weights, exactly(mask.sum(axis=1)[:, None]), self.dtype)
+        return product(Rounded(by_row.value[:, None], by_row.error[:, None]), weights, self.dtype)
+
+    def with_problem(self, **changed: Any) -> PairwiseCase:
+        """The same subject on a changed problem."""
+        return PairwiseCase(self.subject, replace(self.problem, **changed))
+
+
+def _scattered(slopes: Rounded, rows: Any, name: str) -> Rounded:
+    """The slopes of sorted pairs, put back to the rows that their inputs came from."""
+    if rows is None or name not in rows:
+        return slopes
+    value, error = np.zeros(slopes.value.shape), np.zeros(slopes.error.shape)
+    np.add.at(value, rows[name], slopes.value)
+    np.add.at(error, rows[name], slopes.error)
+    return Rounded(value, error)
+
+
+__all__ = ["LOSS", "MASK_OF", "SEQUENCE", "TOKENS", "PairwiseCase"]

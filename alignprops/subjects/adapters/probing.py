@@ -1,0 +1,100 @@
+"""What is settled by calling the code once on a probe: its reduction, its outputs, the convention that it follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from alignprops._errors import InputError
+from alignprops.conformance.call import Call
+from alignprops.conformance.conformer import Conformer
+from alignprops.expressions import Rounded
+from alignprops.subjects.adapters.adaptation import Adaptation
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A small generic input of a kind, on which conventions and reductions differ.
+
+    Attributes:
+        main: the name of the main output.
+        shape: of the main output where nothing is reduced, for a conformer.
+        call: the probe as a call of a conformer.
+        compare: what a conformer's main output is, and what it should be, under its convention and reduction.
+        reducible: whether code of the kind may reduce its main output to one number.
+    """
+
+    main: str
+    shape: Callable[[Conformer], tuple[int, ...]]
+    call: Callable[[Conformer], Call]
+    compare: Callable[[Conformer], tuple[Any, Rounded]]
+    reducible: bool = True
+
+
+def settle(conformer: Conformer, adaptation: Adaptation, probe: Probe) -> Conformer:
+    """The conformer with its outputs, its reduction and its convention, and how they were found.
+
+    Raises:
+        InputError: the code does not run on the probe, or its main output has none of the shapes that it may have.
+    """
+    try:
+        outputs = conformer.function(probe.call(conformer))
+    except InputError:
+        raise
+    except Exception as error:  # whatever somebody's code raises: without it nothing can be checked
+        raise InputError(f"it raised on a small float64 input: {type(error).__name__}: {error}") from error
+    reductions = _reductions(tuple(outputs[probe.main].shape), conformer, adaptation, probe)
+    candidates = [
+        replace(conformer, variant=variant, reduction=reduction, outputs=frozenset(outputs) - {probe.main})
+        for variant in ([conformer.variant] if adaptation.variant else conformer.specification.variants)
+        for reduction in reductions
+    ]
+    matching = [candidate for candidate in candidates if _matches(candidate, probe)]
+    settled = (matching or candidates)[0]
+    return replace(settled, assumptions=(*settled.assumptions, *_told(settled, matching, reductions, adaptation)))
+
+
+def _reductions(shape: tuple[int, ...], conformer: Conformer, adaptation: Adaptation, probe: Probe) -> list[str]:
+    whole = probe.shape(conformer)
+    asked = adaptation.reduction
+    if shape == whole:
+        if asked in ("mean", "sum"):
+            raise InputError(f"reduction is {asked!r}, but it returns {probe.main!r} of shape {shape}, not reduced")
+        return ["none"]
+    if shape not in ((), (1,)) or not probe.reducible:
+        allowed = f"{whole} or ()" if probe.reducible else f"{whole}"
+        raise InputError(f"its {probe.main} has shape {shape} where {allowed} was expected; see --returns and --form")
+    if asked == "none":
+        raise InputError(f"reduction is 'none', but its {probe.main} is one number for the whole batch")
+    return [asked] if asked else ["mean", "sum"]
+
+
+def _matches(candidate: Conformer, probe: Probe) -> bool:
+    found, expected = probe.compare(candidate)
+    values = np.asarray(found).reshape(np.shape(expected.value))
+    return bool(np.all(np.abs(values - expected.value) <= np.maximum(expected.error, 1e-6 * np.abs(expected.value))))
+
+
+def _told(
+    settled: Conformer, matching: list[Conformer], reductions: list[str], adaptation: Adaptation
+) -> Iterator[str]:
+    if adaptation.reduction is None:
+        how = "not reduced" if settled.reduction == "none" else f"the {settled.reduction} over the batch"
+        measured = " (its value on a probe says so)" if matching and len(reductions) > 1 else ""
+        yield f"what it returns is {how}{measured}"
+    if adaptation.variant is None and len(settled.specification.variants) > 1:
+        yield _told_variant(settled, {candidate.variant for candidate in matching})
+    if not matching:
+        yield "on a small probe its value is not that of the formula, in any documented convention"
+
+
+def _told_variant(settled: Conformer, matching: set[str]) -> str:
+    name, meaning = settled.variant, settled.specification.variants[settled.variant]
+    if len(matching) == 1:
+        return f"follows the convention {name!r}, {meaning}: its value on a probe is that of no other"
+    if matching:
+        return f"judged by the convention {name!r}, {meaning}; the documented ones do not differ in this form"
+    return f"judged by the usual convention {name!r}, {meaning}; say another with --convention"

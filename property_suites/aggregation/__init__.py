@@ -1,0 +1,1 @@
+"""Masked means, variances, whitening, and how losses of tokens are put together."""

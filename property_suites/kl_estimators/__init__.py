@@ -1,0 +1,1 @@
+"""Estimators of the KL divergence from samples: as values, and as losses."""

@@ -1,0 +1,1 @@
+"""Losses of a policy on sampled responses: PPO, GRPO and their relatives."""

@@ -1,0 +1,1 @@
+"""Tokenised preference data: what a collator must hand to a loss."""
