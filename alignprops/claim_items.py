@@ -20,7 +20,7 @@ from alignprops.config import Configuration
 from alignprops.installed import installed_suite
 from alignprops.pytest_plugin import configuration_of
 from alignprops.report.statement import describe
-from alignprops.results import Result, Verdict
+from alignprops.results import Result, Verdict, told_as_expected
 from alignprops.subjects import Subject, parse_subject, references_for
 from alignprops.subjects.kinds import OBSERVED_KINDS, TUNED_KINDS
 from alignprops.theorems import Theorem
@@ -115,8 +115,11 @@ class TheoremItem(pytest.Item):
         self.result = self.evaluate()
         verdict = Verdict(self.result["verdict"])
         self.user_properties += _properties(self.theorem.id, self.name, verdict)
+        if "expected" in self.result:
+            pytest.xfail(told_as_expected(self.result["expected"]))  # does nothing under --runxfail
         strict = configuration_of(self.config).strict
-        if verdict.fails or (verdict is Verdict.INCONCLUSIVE and strict):
+        gone_wrong = "expectation_problem" in self.result
+        if verdict.fails or gone_wrong or (verdict is Verdict.INCONCLUSIVE and strict):
             raise ClaimFailed(f"{self.theorem.id}: {verdict.value}")
         if verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE):
             pytest.skip(f"{verdict.value}: {self.result['reason']}")
@@ -172,10 +175,13 @@ class ClaimItem(TheoremItem):
         self.subject = subject
 
     def evaluate(self) -> dict[str, Any]:
-        from alignprops.engine import evaluate
+        from alignprops.expected import read_expectations
+        from alignprops.expected_claims import judge
 
+        configuration = configuration_of(self.config)
         try:
-            found = evaluate(self.theorem, self.subject, configuration_of(self.config).settings)
+            expectations = read_expectations(configuration.expected)
+            found = judge(self.theorem, self.subject, configuration.settings, expectations)
         except InputError as error:  # a model that is read only now and cannot be: nor can any other of its claims
             self.session.shouldstop = f"error: {error}"
             return Result(self.theorem.id, self.subject.id, Verdict.ERROR, str(error)).to_json()
@@ -244,7 +250,7 @@ class ResultsOnReports:
             result = item.result or _broken_off(item, call)
             described = describe(item.theorem)
             report.alignprops = {"item": item.kind, "theorem": described, "result": result}  # type: ignore[attr-defined]
-            if report.skipped:
+            if report.skipped and not hasattr(report, "wasxfail"):
                 path, line, _ = item.reportinfo()
                 report.longrepr = (str(path), line + 1, f"Skipped: {result['reason']}")
         return report

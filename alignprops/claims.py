@@ -16,6 +16,8 @@ from typing import Any
 from alignprops import ambient
 from alignprops._errors import InputError
 from alignprops.engine import evaluate
+from alignprops.expected import read_expectations
+from alignprops.expected_claims import judge
 from alignprops.registry import find_theorems
 from alignprops.report.failure import explain
 from alignprops.report.statement import describe
@@ -51,15 +53,22 @@ class Claim(str):
         return evaluate(self.theorem, self.subject, settings or ambient.current().settings)
 
     def check(self, settings: Settings | None = None) -> None:
-        """Check the claim inside a test.
+        """Check the claim inside a test; a refutation that the session expects is an expected failure of the test.
 
         Raises:
-            ClaimFailed: it is refuted, vacuous or in error (or, under a strict profile, inconclusive).
+            ClaimFailed: it is refuted, vacuous or in error (or, under a strict profile, inconclusive), or its entry
+                among the expected refutations is stale, out of date or expired.
         """
         __tracebackhide__ = True
-        chosen = settings or ambient.current().settings
-        self.result = result = self.evaluate(chosen)
-        if result.verdict.fails or (chosen.strict and result.verdict is Verdict.INCONCLUSIVE):
+        session = ambient.current()
+        chosen = settings or session.settings
+        expectations = read_expectations(session.expected)
+        self.result = result = judge(self.theorem, self.subject, chosen, expectations)
+        if result.expected is not None and result.as_expected:
+            import pytest
+
+            pytest.xfail(result.expected.told)  # does nothing under --runxfail
+        if result.as_expected or result.fails(strict=chosen.strict):
             replay = (
                 f"pytest -k '{self}' --alignprops-seed={chosen.seed} --alignprops-max-examples={chosen.max_examples}"
             )

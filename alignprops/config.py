@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from alignprops.options import OPTIONS, PROFILES, Option
+from alignprops.options import EXPECTED_FILE, OPTIONS, PROFILES, Option
 from alignprops.settings import Settings
 
 Origin: TypeAlias = Literal["command line", "environment", "ini", "profile", "default"]
@@ -34,6 +34,7 @@ class Configuration:
     device: str = "cpu"
     dtype: str = "float32"
     report_dir: Path | None = None
+    expected: Path | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
     @property
@@ -83,6 +84,18 @@ def resolve(
         if name not in values:
             values[name], origins[name] = value, "profile"
     return Configuration(**values, origins=origins)
+
+
+def with_default_expected(configuration: Configuration, *folders: Path) -> Configuration:
+    """The configuration with the expected refutations that lie in one of `folders`, unless others are named."""
+    if configuration.expected is not None:
+        return configuration
+    return replace(configuration, expected=default_expected(*folders))
+
+
+def default_expected(*folders: Path) -> Path | None:
+    """The file of expected refutations in the first of `folders` that has one."""
+    return next((path for folder in folders if (path := folder / EXPECTED_FILE).is_file()), None)
 
 
 def _sources(

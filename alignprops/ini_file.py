@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from alignprops._errors import InputError
-from alignprops.options import OPTIONS, REPORT_DIR
+from alignprops.options import OPTIONS
 
 #: pytest's order of precedence; a file without the section is passed over.
 _TABLES = {
@@ -71,8 +71,8 @@ def _ours(section: Mapping[str, Any], place: Path) -> dict[str, Any]:
         value = section.get(option.ini)
         if value is not None:
             given[option.dest] = _lines(value) if option.repeatable else str(value)
-    if REPORT_DIR.dest in given:
-        given[REPORT_DIR.dest] = str(place / given[REPORT_DIR.dest])
+            if option.is_path:
+                given[option.dest] = str(place / given[option.dest])
     return given
 
 

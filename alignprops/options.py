@@ -47,6 +47,11 @@ class Option(NamedTuple):
     def is_flag(self) -> bool:
         return self.parse is parse_flag
 
+    @property
+    def is_path(self) -> bool:
+        """Whether it names a place, which is meant from the folder of whoever gives it."""
+        return self.parse is Path
+
     def read(self, text: str, where: str) -> Any:
         """Parse `text`, which was given as `where`.
 
@@ -105,6 +110,9 @@ TIER = Option(
     "tier", str, "highest tier: symbolic (proofs only), toy (default) or model (also observed)", choices=TIERS
 )
 REPORT_DIR = Option("report-dir", Path, "write report.json (and what it refers to) into this folder", "DIR")
+#: The file of expected refutations that is read without being asked for, if it is there.
+EXPECTED_FILE = "alignprops-expected.toml"
+EXPECTED = Option("expected", Path, f"file of expected refutations (default: {EXPECTED_FILE}, if there is one)", "FILE")
 
 OPTIONS: tuple[Option, ...] = (
     Option("subject", str, "check this subject instead of the references (repeatable)", "SPEC", repeatable=True),
@@ -125,4 +133,5 @@ OPTIONS: tuple[Option, ...] = (
     Option("dtype", str, "what models compute in (default: float32)", choices=DTYPES),
     REPORT_DIR,
     Option("strict", parse_flag, "an inconclusive claim fails (default: by profile)"),
+    EXPECTED,
 )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alignprops import ambient
-from alignprops.options import OPTIONS, REPORT_DIR, TIER, Option
+from alignprops.options import EXPECTED, EXPECTED_FILE, OPTIONS, REPORT_DIR, TIER, Option
 
 if TYPE_CHECKING:
     from alignprops.config import Configuration
@@ -50,19 +50,26 @@ def configuration_of(config: pytest.Config) -> Configuration:
     """Resolve the options of this session, once; relative folders are meant from where they are written."""
     if _configuration not in config.stash:
         from alignprops._errors import InputError
-        from alignprops.config import resolve
+        from alignprops.config import resolve, with_default_expected
 
         given = {option.dest: config.getoption(option.ini) for option in OPTIONS}
         ini = {option.dest: config.getini(option.ini) for option in OPTIONS}
-        if given["report_dir"] is not None:
-            given["report_dir"] = config.invocation_params.dir / given["report_dir"]
-        if ini["report_dir"] is not None:
-            ini["report_dir"] = config.rootpath / ini["report_dir"]
+        for name in (option.dest for option in OPTIONS if option.is_path):
+            if given[name] is not None:
+                given[name] = config.invocation_params.dir / given[name]
+            if ini[name] is not None:
+                ini[name] = config.rootpath / ini[name]
         try:
-            config.stash[_configuration] = resolve(given, ini=ini)
+            resolved = resolve(given, ini=ini)
         except InputError as error:
             raise pytest.UsageError(str(error)) from None
+        config.stash[_configuration] = with_default_expected(resolved, *_default_folders(config))
     return config.stash[_configuration]
+
+
+def _default_folders(config: pytest.Config) -> tuple[Path, ...]:
+    """Where files are looked for that nobody named."""
+    return tuple(dict.fromkeys((config.rootpath, config.invocation_params.dir)))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,21 +78,33 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(ambient.enter(partial(configuration_of, config)))
     if hasattr(config, "workerinput"):
         return  # a worker of pytest-xdist sends its results to the controller
-    if any(config.getoption(option.ini) is not None for option in OPTIONS) or config.getini(REPORT_DIR.ini):
+    folder = None
+    if _asked_for(config):
         folder = configuration_of(config).report_dir
-    else:
-        folder = None  # nothing is asked for: leave the rest unread
-    if folder is not None:
-        _require_writable(folder)
+        _require_usable(configuration_of(config))
     config.pluginmanager.register(Recorder(config, folder), "alignprops-recorder")
 
 
-def _require_writable(folder: Path) -> None:
+def _asked_for(config: pytest.Config) -> bool:
+    """Whether something is asked of us before anything is collected; if not, the rest is left unread."""
+    if any(config.getoption(option.ini) is not None for option in OPTIONS):
+        return True
+    if config.getini(REPORT_DIR.ini) or config.getini(EXPECTED.ini):
+        return True
+    return any((folder / EXPECTED_FILE).is_file() for folder in _default_folders(config))
+
+
+def _require_usable(configuration: Configuration) -> None:
+    """Refuse a report folder that cannot be written, and expected refutations that cannot be read."""
     from alignprops._errors import InputError
-    from alignprops.report.json_report import require_writable
+    from alignprops.expected import read_expectations
 
     try:
-        require_writable(folder)
+        if configuration.report_dir is not None:
+            from alignprops.report.json_report import require_writable
+
+            require_writable(configuration.report_dir)
+        read_expectations(configuration.expected)
     except InputError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -153,7 +172,7 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: Any) 
     return collect_theorem(collector, name, obj)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the theorems that `--alignprops-theorems` does not match, and see to the claims of a host's tests."""
     if "alignprops.claims" in sys.modules:
         from alignprops.claim_items import HostClaims, claim_of
@@ -163,6 +182,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     claim_items = sys.modules.get("alignprops.claim_items")
     if claim_items is None:
         return
+    from alignprops.expected_items import impossible_entries
+
+    items += impossible_entries(items, session)
     globs = configuration_of(config).theorems
     if not globs:
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -38,6 +38,25 @@ def _no_truth_value(name: str, verdict: Verdict) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """That a claim was expected to be refuted: why, and what is wrong with expecting it (None: nothing)."""
+
+    reason: str
+    issue: str | None = None
+    problem: str | None = None
+
+    @property
+    def told(self) -> str:
+        """In one line, as the reason of an outcome that is expected."""
+        return told_as_expected({"reason": self.reason, "issue": self.issue})
+
+
+def told_as_expected(expected: Mapping[str, Any]) -> str:
+    """The same, of the `expected` of a claim in report.json."""
+    return f"expected refutation: {expected['reason']}" + (f" ({expected['issue']})" if expected.get("issue") else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One claim: a theorem against a subject."""
 
@@ -48,6 +67,19 @@ class Result:
     evidence: dict[str, Any] = field(default_factory=dict)
     witness: dict[str, Witness] | None = None
     seconds: float = 0.0
+    expected: Expectation | None = None
+    """What was expected of it, if it was (`alignprops.expected_claims`)."""
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether it is refuted, and was expected to be."""
+        return self.expected is not None and self.expected.problem is None and self.verdict is Verdict.REFUTED
+
+    def fails(self, *, strict: bool) -> bool:
+        """Whether a run fails for it: by its verdict unless that is expected, or by an expectation gone wrong."""
+        if self.expected is not None:
+            return not self.as_expected
+        return self.verdict.fails or (strict and self.verdict is Verdict.INCONCLUSIVE)
 
     @property
     def id(self) -> str:
@@ -67,7 +99,16 @@ class Result:
             "evidence": self.evidence,
             "witness": witnesses or None,
             "seconds": self.seconds,
+            **self._told_expectation(),
         }
+
+    def _told_expectation(self) -> dict[str, Any]:
+        """`expected` only if the refutation is excused by it, else `expectation_problem`."""
+        if self.expected is None:
+            return {}
+        if self.as_expected:
+            return {"expected": {"reason": self.expected.reason, "issue": self.expected.issue}}
+        return {"expectation_problem": self.expected.problem}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from alignprops import atomic
 from alignprops._errors import InputError
-from alignprops.config import Configuration, resolve
+from alignprops.config import Configuration, resolve, with_default_expected
 from alignprops.ini_file import read_ini
 from alignprops.options import OPTIONS
 from alignprops.report.json_report import encoded
@@ -32,7 +32,7 @@ def add_configuration(parser: argparse.ArgumentParser) -> None:
 def configuration_from(arguments: argparse.Namespace) -> Configuration:
     """Resolve the configuration of a verb run in the current folder, its ini file included."""
     given = {option.dest: getattr(arguments, option.dest) for option in OPTIONS}
-    return resolve(given, ini=read_ini(Path.cwd()))
+    return with_default_expected(resolve(given, ini=read_ini(Path.cwd())), Path.cwd())
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

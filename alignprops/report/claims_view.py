@@ -10,7 +10,7 @@ from typing import Any
 from alignprops.report.failure import ROLES
 from alignprops.report.fields import Fields, number
 from alignprops.report.mathematics import Formula, Typesetter
-from alignprops.results import Verdict
+from alignprops.results import Verdict, told_as_expected
 
 VERDICTS = tuple(verdict.value for verdict in Verdict)
 #: Evidence that was gathered on inputs, in the order in which it is told.
@@ -169,7 +169,7 @@ def _claim(fields: Fields) -> Claim:
         theorem=fields.text("theorem"),
         subject=fields.text("subject"),
         verdict=fields.choice("verdict", VERDICTS),
-        reason=fields.text("reason", ""),
+        reason=_reason(fields),
         evidence=tuple(kind for kind in ("symbolic", *GATHERED) if evidence.get(kind)),
         examples=_count(gathered.get("examples")),
         effective=_count(gathered.get("effective")),
@@ -181,6 +181,18 @@ def _claim(fields: Fields) -> Claim:
         lemmas=tuple(map(str, symbolic.get("lemmas") or ())) if isinstance(symbolic, Mapping) else (),
         witnesses=tuple(_witnesses(fields.item("witness"))),
     )
+
+
+def _reason(fields: Fields) -> str:
+    """Of the verdict, and why a refutation is expected or what is wrong with expecting it."""
+    expected = fields.item("expected")
+    issue = expected.raw("issue") if expected is not None else None
+    told = [
+        fields.text("reason", ""),
+        told_as_expected({"reason": expected.text("reason"), "issue": issue}) if expected is not None else "",
+        fields.text("expectation_problem", ""),
+    ]
+    return "; ".join(part for part in told if part)
 
 
 def _count(value: Any) -> int | None:

@@ -28,6 +28,8 @@ def _lines(described: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[
         yield f"  statement  {relation}"
     yield f"  source     {described['source']}"
     yield f"  reason     {result['reason']}"
+    if result.get("expectation_problem"):
+        yield f"  expected   {result['expectation_problem']}"
     evidence = result.get("evidence", {})
     measured = evidence.get("sampled") or evidence.get("observed") or {}
     for name, count in measured.get("premises", {}).items():

@@ -51,6 +51,8 @@ def counts(report: Mapping[str, Any]) -> list[str]:
     totals, run = report["totals"], report["run"]
     claims = {verdict: totals["claims"][verdict] for verdict in STYLES if verdict in totals["claims"]}
     told = ", ".join(f"{count} {verdict}" for verdict, count in claims.items())
+    expected = sum("expected" in claim for claim in report["claims"])
+    told = told.replace(" refuted", f" refuted ({expected} as expected)") if expected else told
     lines = [f"{counted(totals['theorems'], 'theorem')}, {counted(totals['claims']['of'], 'claim')}"]
     lines[0] += f": {told}" if told else ""
     mutants, proofs = totals["mutants"], totals["proofs"]
@@ -89,7 +91,7 @@ def _rows(theorem: Mapping[str, Any], claims: list[Mapping[str, Any]], name: str
         tightness = measured.get("tightness")
         yield [
             f" {name}::{claim['subject']}",
-            _styled(claim["verdict"]),
+            _styled(claim["verdict"], expected="expected" in claim),
             f"{measured['effective']}/{measured['examples']}" if measured else "",
             f"{float(tightness):.3f}" if tightness is not None else "",
             mutants if index == 0 else "",
@@ -101,8 +103,8 @@ def _share(parts: list[Mapping[str, Any]], key: str, wanted: object) -> str:
     return f"{sum(part[key] == wanted for part in parts)}/{len(parts)}" if parts else ""
 
 
-def _styled(verdict: str) -> Text:
-    return Text(verdict, style=STYLES.get(verdict, ""))
+def _styled(verdict: str, *, expected: bool = False) -> Text:
+    return Text(f"{verdict}, expected", style="yellow") if expected else Text(verdict, style=STYLES.get(verdict, ""))
 
 
 def counted(count: int, noun: str) -> str:
