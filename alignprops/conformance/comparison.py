@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from alignprops._errors import TheoremError
 from alignprops.expressions import Rounded
 from alignprops.measured import bounded
 
@@ -42,8 +43,6 @@ def compare(found: Any, expected: Rounded) -> Compared:
     if values.shape != shape and values.size == int(np.prod(shape)):
         values = values.reshape(shape)
     if values.shape != shape:
-        from alignprops._errors import TheoremError
-
         raise TheoremError(f"the subject returned shape {values.shape}, expected {shape}")
     finite = np.isfinite(values)
     defined = np.isfinite(expected.value) & (np.abs(expected.value) < LARGEST)

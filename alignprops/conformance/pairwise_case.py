@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignprops.conformance.call import Call, Found, make_call
+from alignprops.conformance.comparison import compare
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.pairwise import (
     LOGPS,
@@ -134,6 +135,69 @@ class PairwiseCase:
         if self.loss.tokens(self.subject.variant) == "mean":
             weights = quotient(weights, exactly(mask.sum(axis=1)[:, None]), self.dtype)
         return product(Rounded(by_row.value[:, None], by_row.error[:, None]), weights, self.dtype)
+
+    @cached_property
+    def expected_rewards(self) -> tuple[Rounded, Rounded]:
+        """(B,) each, of chosen and rejected; () if the subject reduces and reports their mean."""
+        return self.expected.rewards
+
+    # --- the same problem in other words ----------------------------------------------------------------------------
+
+    @cached_property
+    def masks(self) -> NDArray[np.bool_]:
+        """(2, B, T): which tokens of the chosen and of the rejected responses count."""
+        return np.stack([self.problem.mask(name) for name in POLICY_LOGPS])
+
+    def loss_of(self, **shifts: float) -> Any:
+        """The main output, with its error, after adding a constant to the log-probabilities of an input's responses."""
+        changed = {name: self._shifted(name, constant) for name, constant in shifts.items()}
+        return self._loss_of(self.call(**changed))
+
+    def _shifted(self, name: str, constant: float) -> Floats:
+        array: Floats = self.arrays[name].copy()
+        if self.subject.form == TOKENS and self.loss.tokens(self.subject.variant) == "sum":
+            first = self.problem.mask(name).argmax(axis=1)
+            array[np.arange(len(array)), first] += constant
+            return array
+        return array + constant  # also of tokens, where their mean counts
+
+    def _loss_of(self, call: Call) -> Any:
+        return compare(self.subject(call).outputs[LOSS], self.expected_loss).found
+
+    def poisoned_call(self, poison: tuple[float, ...]) -> Call:
+        """The problem with `poison` under the masks, one after the other, and two more columns of it."""
+        changed: dict[str, NDArray[Any]] = {}
+        for name, mask_name in MASK_OF.items():
+            mask = np.pad(self.problem.mask(name), [(0, 0), (0, 2)])
+            filling = np.resize(np.array(poison), mask.shape)
+            changed[name] = np.where(mask, np.pad(self.problem.table(name), [(0, 0), (0, 2)]), filling)
+            changed[mask_name] = mask
+        return self.call(**changed)
+
+    def loss_of_parts(self) -> Any:
+        """What the subject makes of the pairs one by one, put together as documented."""
+        each = [self._on_rows(slice(row, row + 1)) for row in range(self.problem.upstream.size)]
+        values = np.array([float(np.asarray(part).reshape(())) for part in each])
+        together = {"none": values, "mean": values.mean(), "sum": values.sum()}[self.subject.reduction]
+        return compare(together, self.expected_loss).found
+
+    def loss_reversed(self) -> Any:
+        """What the subject makes of the pairs in reverse, put in order again."""
+        values = self._on_rows(slice(None, None, -1))
+        back = np.asarray(values)[::-1] if self.subject.reduction == "none" else values
+        return compare(back, self.expected_loss).found
+
+    def _on_rows(self, rows: slice) -> Floats:
+        return self.subject(self.call(**{name: array[rows] for name, array in self.arrays.items()})).outputs[LOSS]
+
+    def without_smoothing(self) -> PairwiseCase:
+        """The same with labels that are believed."""
+        names = [option.name for option in self.loss.options]
+        choices = [
+            0 if name == "label_smoothing" else choice
+            for name, choice in zip(names, self.problem.choices, strict=False)
+        ]
+        return self.with_problem(choices=np.array(choices, dtype=np.int64))
 
     def with_problem(self, **changed: Any) -> PairwiseCase:
         """The same subject on a changed problem."""

@@ -62,6 +62,8 @@ def kill_matrix(theorems: Iterable[Theorem], settings: Settings) -> KillMatrix:
 
 def _row(theorem: Theorem, settings: Settings) -> Iterator[Cell]:
     for name, counterfeit in kind_named(theorem.kind).counterfeits.items():
+        if counterfeit.silence(theorem) is not None:
+            continue  # the theorem does not speak of it
         fate, examples = attack(theorem, counterfeit, settings)
         yield Cell(theorem.id, theorem.kind, name, fate, examples)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from alignprops import Ref, Rounding
 from alignprops.quantity import nonnegative, real
 
@@ -21,3 +24,20 @@ finite = nonnegative("finite", r"\mathrm{finite}")
 defined = nonnegative("defined", r"\mathrm{defined}")
 gradient_finite = nonnegative("gradient_finite", r"\mathrm{finite}_\nabla")
 gradient_defined = nonnegative("gradient_defined", r"\mathrm{defined}_\nabla")
+
+
+def needs_tokens(subject: Any) -> str | None:
+    """For theorems about masks."""
+    return None if subject.form == "tokens" else "it takes one log-probability a response: there is no mask"
+
+
+def needs_rewards(subject: Any) -> str | None:
+    """For theorems about implicit rewards."""
+    if {"chosen_rewards", "rejected_rewards"} <= subject.outputs:
+        return None
+    return "it returns no implicit rewards"
+
+
+def needs_trait(trait: str, why: str) -> Callable[[Any], str | None]:
+    """For theorems about losses of one sort."""
+    return lambda subject: None if trait in subject.specification.traits else f"{subject.specification.name} {why}"
