@@ -34,7 +34,9 @@ VERBS = {
     "train": ("train", "train a language model on preferences, and leave a trace"),
     "reproduce": ("reproduce", "the paper's experiments on a model and its preferences"),
     "report": ("report", "experiments, suite runs, measurements and traces as one HTML page"),
+    "expect": ("expect", "the refutations that are expected: update, list, prune"),
     "replay": ("replay", "judge a stored witness again"),
+    "check": ("check", "check a loss, an estimator, a mask or a collator of somebody's code"),
     "doctor": ("doctor", "versions, entry points and folders, and what is wrong with them"),
 }
 

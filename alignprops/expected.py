@@ -64,6 +64,11 @@ class Entry:
         return self.expires is not None and self.expires < today
 
 
+def is_claim(theorem: str, subject: str) -> bool:
+    """Whether these two can be the ids of a claim."""
+    return bool(_THEOREM.fullmatch(theorem) and _SUBJECT.fullmatch(subject)) and "::" not in subject
+
+
 @dataclass(frozen=True, slots=True)
 class Expectations:
     """The entries of a file, at most one a claim; without a file there are none."""

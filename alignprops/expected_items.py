@@ -39,7 +39,7 @@ def impossible_entries(items: Iterable[pytest.Item], session: pytest.Session) ->
             name=f"expected {entry.claim}",
             file=expectations.path,
             told=f"the entry {entry.claim} in {expectations.path} is stale: the theorem is about a "
-            f"{theorems[entry.theorem]!r} subject, which this is not; take it out (alignprops expect prune)",
+            f"{theorems[entry.theorem]!r} subject, which this is not; take its table out of the file",
         )
         for entry in expectations.impossible(theorems, subjects)
     ]

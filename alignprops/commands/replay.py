@@ -45,13 +45,13 @@ def execute(arguments: argparse.Namespace) -> int:
             f"{stored.path}: the witness holds the pairs of a language model and not its weights; run the claim "
             f"{stored.claim} again with that model (alignprops run {theorem_id} --tier model --model …)"
         )
-    result = replay(theorem, _subject(subject_id, theorem.kind), instance, configuration.settings).to_json()
+    result = replay(theorem, subject_of(subject_id, theorem.kind), instance, configuration.settings).to_json()
     command = f"alignprops replay {stored.path}"
     emit(arguments, result, "\n".join([*_differences(stored), explain(describe(theorem), result, replay=command)]))
     return 1 if result["verdict"] in ("error", "refuted") else 0
 
 
-def _subject(subject_id: str, kind: str) -> Subject:
+def subject_of(subject_id: str, kind: str) -> Subject:
     """The reference or counterfeit of that id, the reference for `model/behaviour`, or the object it leads to."""
     known = kind_named(kind)
     for subject in (*known.references, *known.counterfeits.values()):
