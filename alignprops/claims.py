@@ -2,7 +2,7 @@
 
 import alignprops as ap
 
-@ap.parametrize_claims(["mypkg.heads:train_head"], kind="last-layer")
+@ap.parametrize_claims(["mypkg.losses:dpo_loss"], kind="pairwise-loss", loss="dpo")
 def test_alignprops(claim):
     claim.check()
 """
@@ -23,7 +23,9 @@ from alignprops.report.failure import explain
 from alignprops.report.statement import describe
 from alignprops.results import Result, Verdict
 from alignprops.settings import Settings
-from alignprops.subjects import Subject, kind_named, parse_subject
+from alignprops.subjects import Subject, parse_subject
+from alignprops.subjects.adapters import Adaptation
+from alignprops.subjects.recognition import recognised
 from alignprops.theorems import Theorem
 
 
@@ -98,43 +100,84 @@ class Report:
         return [result.to_json() for result in self.results]
 
 
-def claims(subjects: Any, *, kind: str, theorems: str | Sequence[str] = "*") -> list[Claim]:
-    """Every theorem of the kind that the patterns select, against every subject.
+def claims(
+    subjects: Any, *, kind: str | None = None, theorems: str | Sequence[str] = "*", **adaptation: Any
+) -> list[Claim]:
+    """Every theorem of the kind that the patterns select and that speaks of a subject, against every subject.
 
     Args:
         subjects: an object, `package.module:attribute`, or several of either.
-        kind: the kind of all of them (`alignprops.subjects.kinds`).
+        kind: the kind of all of them (`alignprops.subjects.kinds`); None: to be recognised by the arguments they take.
         theorems: a theorem id, a glob or the name of a suite, or several.
+        **adaptation: how host code is called: `loss`, `variant`, `form`, `reduction`, `returns`, `map`, `fixed`,
+            `assume`, `precision`, `sign`, `mask_dtype` (`alignprops.subjects.adapters.Adaptation`).
 
     Raises:
-        UnknownNameError: an unknown kind or theorem.
-        InputError: a subject that cannot be imported, or nothing that applies.
+        UnknownNameError: an unknown kind, theorem or parameter.
+        InputError: a subject that cannot be imported or adapted, or nothing that applies.
     """
-    kind_named(kind)
-    made = [parse_subject(subject, kind) for subject in _several(subjects)]
+    made = [adapted(subject, kind, Adaptation.of(adaptation)) for subject in _several(subjects)]
     ids = [subject.id for subject in made]
     if twice := next((name for name in ids if ids.count(name) > 1), None):
         raise InputError(f"two subjects have the id {twice!r}; give them names of their own (a def each, not lambdas)")
     patterns = [theorems] if isinstance(theorems, str) else list(theorems)
-    chosen = [theorem for theorem in find_theorems(patterns) if theorem.kind == kind]
-    if not chosen:
-        raise InputError(f"no theorem among {', '.join(patterns)} is about a {kind!r} subject")
-    return [Claim.of(theorem, subject) for subject in made for theorem in chosen]
+    found = [claim for subject in made for claim in claims_of(subject, patterns)]
+    if not found:
+        kinds = " or ".join(sorted({repr(subject.kind) for subject in made}))
+        raise InputError(f"no theorem among {', '.join(patterns)} is about a {kinds} subject")
+    return found
+
+
+def claims_of(subject: Subject, patterns: Sequence[str] = ("*",)) -> list[Claim]:
+    """The theorems that the patterns select and that speak of the subject.
+
+    Raises:
+        UnknownNameError: a pattern matches no theorem.
+    """
+    of_kind = (theorem for theorem in find_theorems(patterns) if theorem.kind == subject.kind)
+    return [Claim.of(theorem, subject) for theorem in of_kind if subject.silence(theorem) is None]
+
+
+def silent(subject: Subject, patterns: Sequence[str] = ("*",)) -> dict[str, str]:
+    """Theorems of the subject's kind that do not speak of it, with the reason."""
+    of_kind = (theorem for theorem in find_theorems(patterns) if theorem.kind == subject.kind)
+    reasons = {theorem.id: subject.silence(theorem) for theorem in of_kind}
+    return {theorem: reason for theorem, reason in reasons.items() if reason is not None}
+
+
+def adapted(subject: Any, kind: str | None, adaptation: Adaptation) -> Subject:
+    """A user's object as a subject of the kind, which is recognised if it is not told.
+
+    Raises:
+        UnknownNameError: an unknown kind.
+        InputError: the object cannot be imported, recognised or adapted.
+    """
+    if kind is not None:
+        return parse_subject(subject, kind, adaptation=adaptation)
+    return recognised(subject, adaptation)
 
 
 def parametrize_claims(
-    subjects: Any, *, kind: str, theorems: str | Sequence[str] = "*"
+    subjects: Any, *, kind: str | None = None, theorems: str | Sequence[str] = "*", **adaptation: Any
 ) -> Callable[[Callable[..., Any]], Any]:
     """Parametrize a test over `claims(...)`, as its argument `claim`; the ids are the claim ids."""
     import pytest
 
-    made = claims(subjects, kind=kind, theorems=theorems)
+    made = claims(subjects, kind=kind, theorems=theorems, **adaptation)
     return pytest.mark.parametrize("claim", made, ids=[str(claim) for claim in made])
 
 
-def check(subject: Any, *, kind: str, theorems: str | Sequence[str] = "*", settings: Settings | None = None) -> Report:
-    """Check one subject against every theorem of its kind that the patterns select."""
-    return Report(tuple(claim.evaluate(settings) for claim in claims([subject], kind=kind, theorems=theorems)))
+def check(
+    subject: Any,
+    *,
+    kind: str | None = None,
+    theorems: str | Sequence[str] = "*",
+    settings: Settings | None = None,
+    **adaptation: Any,
+) -> Report:
+    """Check one subject against every theorem that the patterns select and that speaks of it (see `claims`)."""
+    found = claims([subject], kind=kind, theorems=theorems, **adaptation)
+    return Report(tuple(claim.evaluate(settings) for claim in found))
 
 
 def _several(subjects: Any) -> Iterable[Any]:

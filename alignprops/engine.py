@@ -15,7 +15,8 @@ from alignprops.evidence.sampled import Tally, check_instance, sample
 from alignprops.evidence.symbolic import Ruling, rule
 from alignprops.results import MutantsResult, ProofsResult, Result, Verdict
 from alignprops.settings import Settings
-from alignprops.subjects import NotApplicable, Subject, references_for
+from alignprops.subjects import NotApplicable, Subject, kind_named, references_for
+from alignprops.subjects.diagnosis import diagnose
 from alignprops.theorems import Theorem
 from alignprops.witness import Witness
 
@@ -33,11 +34,19 @@ def evaluate(theorem: Theorem, subject: Subject, settings: Settings = Settings()
         raise InputError(f"{theorem.id} is about a {theorem.kind!r} subject; {subject.id} is of kind {subject.kind!r}")
     started = time.perf_counter()
     verdict, reason, evidence, witness = _judge(theorem, subject, settings)
+    if verdict is Verdict.REFUTED and witness is not None and _is_host_code(theorem, subject):
+        instances = [found.instance for found in witness.values()]
+        evidence["diagnosis"] = diagnose(theorem, subject.get(), instances, subject=subject.id)
     try:
         _ = [found.hash for found in (witness or {}).values()]
     except WitnessError as error:  # the verdict stands without it
         reason, witness = f"{reason} (the witness cannot be stored: {error})", None
     return Result(theorem.id, subject.id, verdict, reason, evidence, witness, _since(started))
+
+
+def _is_host_code(theorem: Theorem, subject: Subject) -> bool:
+    """Whether the subject is of a kind whose refutations can be explained by the mistakes of real code."""
+    return kind_named(theorem.kind).conformance is not None and subject not in references_for(theorem)
 
 
 _Judged = tuple[Verdict, str, dict[str, Any], dict[str, Witness] | None]
@@ -173,7 +182,10 @@ def replay(theorem: Theorem, subject: Subject, instance: Any, settings: Settings
         return Result(theorem.id, subject.id, Verdict.ERROR, str(failure))
     verdict, reason = _observed_verdict(tally)
     witness = _witnesses(theorem, subject, tally, settings)
-    return Result(theorem.id, subject.id, verdict, reason, {"sampled": tally.to_json()}, witness, _since(started))
+    evidence: dict[str, Any] = {"sampled": tally.to_json()}
+    if verdict is Verdict.REFUTED and _is_host_code(theorem, subject):
+        evidence["diagnosis"] = diagnose(theorem, subject.get(), [instance], subject=subject.id)
+    return Result(theorem.id, subject.id, verdict, reason, evidence, witness, _since(started))
 
 
 # --- mutants ----------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ class Conformer:
         outputs: the names that it returns, beside the main one; None if not known before it is called.
         precision: the dtype that it computes in where that is coarser than its inputs'.
         assumptions: what the adapter assumed, a line each, for the report.
-        snippet: renders a call as runnable code (`alignprops.report.snippets`), if the code can be named.
+        binding: how the code is called (`alignprops.subjects.adapters.binding.Binding`), if an adapter made it.
     """
 
     function: Normal
@@ -40,7 +40,7 @@ class Conformer:
     outputs: frozenset[str] = frozenset()
     precision: str | None = None
     assumptions: tuple[str, ...] = ()
-    snippet: Callable[[Call], str] | None = None
+    binding: Any = None
 
     def __call__(self, call: Call, *, main: str | None = None, upstream: Any = None) -> Found:
         """What the code makes of the call; with `upstream` also the gradients of Σ upstream · `main`."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from alignprops._errors import InputError, UnknownNameError
 from alignprops.subjects.adapters.adaptation import Adaptation
+from alignprops.subjects.conformance import Conformance
 from alignprops.subjects.subject import Subject
 from alignprops.theorems import Theorem
 
@@ -24,6 +25,7 @@ class Kind:
         counterfeits: subjects made wrong on purpose, by name; some theorem must refute each.
         adapt: turns a user's object into what the measures take.
         adapt_with: the same with what the user says of it, for the kinds of host code (then `adapt` is not asked).
+        conformance: for the kinds of host code, how a refutation is explained.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Kind:
     counterfeits: Mapping[str, Subject] = field(default_factory=dict)
     adapt: Callable[[Any], Any] = lambda thing: thing
     adapt_with: Callable[[Any, Adaptation], Any] | None = None
+    conformance: Conformance | None = None
 
     def adapted(self, thing: Any, adaptation: Adaptation) -> Any:
         """A user's object as the measures take it.
@@ -75,6 +78,19 @@ _BUILT_IN = {
 }
 
 
+#: The kinds of host code, which `alignprops check` recognises by the arguments that it takes.
+HOST_KINDS = (
+    "pairwise-loss",
+    "unpaired-loss",
+    "sequence-logprob",
+    "aggregation",
+    "kl-estimator",
+    "policy-loss",
+    "advantages",
+    "preference-data",
+)
+
+
 def register_kind(kind: Kind) -> Kind:
     """Make a kind known by its name; a second one of that name is refused (the same, registered anew, is not)."""
     known = _KINDS.get(kind.name)
@@ -105,7 +121,7 @@ def parse_subject(
     Raises:
         InputError: the spec does not lead to an object, or the object does not fit the kind.
     """
-    thing = _resolve(spec) if isinstance(spec, str) else spec
+    thing = resolve(spec) if isinstance(spec, str) else spec
     name = spec if isinstance(spec, str) else _name_of(thing)
     try:
         made = kind_named(kind).adapted(thing, adaptation or Adaptation())
@@ -121,7 +137,13 @@ def _name_of(thing: Any) -> str:
     return name.replace("<", "").replace(">", "")
 
 
-def _resolve(spec: str) -> Any:
+def resolve(spec: str) -> Any:
+    """The object that `package.module:attribute` leads to.
+
+    Raises:
+        InputError: the spec has another form, or the module cannot be imported.
+        UnknownNameError: the module has no such attribute.
+    """
     module_name, colon, attribute = spec.partition(":")
     if not colon or not module_name or not attribute:
         raise InputError(f"subject {spec!r}: expected package.module:attribute")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,6 +43,9 @@ class Binding:
         extras: keywords of the code that nothing is bound to, with their defaults.
         told: what was assumed, a line each.
         positional: arguments that can only be given by position, in order.
+        stand_in: whether the code is a method that is given a stand-in `self`.
+        constructed: whether it is a class, made anew for every call.
+        mask_dtype: what masks are given as.
     """
 
     code: Callable[..., Any]
@@ -53,7 +56,7 @@ class Binding:
     positional: tuple[str, ...] = ()
     stand_in: bool = False
     constructed: bool = False
-    _attributes: tuple[str, ...] = field(default=())
+    mask_dtype: str = "bool"
 
     def takes(self, role: str) -> bool:
         """Whether the code is given that."""
@@ -107,6 +110,7 @@ def bind(code: Any, roles: Iterable[Role], adaptation: Adaptation) -> Binding:
         positional=tuple(place.where for place in places.values() if place.positional),
         stand_in=_is_method(code),
         constructed=inspect.isclass(code),
+        mask_dtype=adaptation.mask_dtype,
     )
 
 

@@ -90,6 +90,7 @@ def adapt_pairwise(code: Any, adaptation: Adaptation) -> Conformer:
         constants=constants,
         extras=binding.extras,
         precision=adaptation.precision,
+        binding=binding,
         assumptions=(f"judged as {loss.name}: {loss.title}", *binding.told, *told),
     )
     return settle(conformer, adaptation, PROBE)

@@ -1,0 +1,171 @@
+"""`alignprops check`: theorems against somebody's loss, estimator, mask or collator."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alignprops._errors import InputError
+from alignprops.claims import adapted, claims_of, silent
+from alignprops.commands.options import add_configuration, add_json, configuration_from, emit, require_result_place
+from alignprops.commands.run import DEFAULT_REPORT_DIR
+from alignprops.config import Configuration
+from alignprops.expected import read_expectations
+from alignprops.expected_claims import judge
+from alignprops.hosts import HOSTS, host_subjects
+from alignprops.report.failure import explain
+from alignprops.report.json_report import WITNESSES
+from alignprops.report.statement import describe
+from alignprops.results import Result, Verdict
+from alignprops.subjects import Subject
+from alignprops.subjects.adapters import Adaptation
+from alignprops.subjects.kinds import HOST_KINDS
+from alignprops.theorems import Theorem
+
+
+def add_to(verbs: Any) -> None:
+    """Declare the verb."""
+    parser = verbs.add_parser(
+        "check",
+        help="check a loss, an estimator, a mask or a collator of somebody's code",
+        description="Check somebody's code against every theorem that speaks of it: package.module:attribute, "
+        f"or all that applies in an installed host ({', '.join(HOSTS)}).",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("subjects", nargs="+", metavar="SUBJECT|HOST", help="package.module:attribute, or a host")
+    parser.add_argument("--kind", choices=HOST_KINDS, help="what it is; without it, recognised by its arguments")
+    parser.add_argument("--loss", metavar="NAME", help="the formula that it computes; without it, by its name")
+    parser.add_argument("--convention", metavar="NAME", help="which documented convention of the formula it follows")
+    parser.add_argument("--form", metavar="NAME", help="how it takes its inputs, e.g. sequence or tokens")
+    parser.add_argument("--reduction", choices=("none", "mean", "sum"), help="of its main output, over the batch")
+    parser.add_argument("--returns", metavar="NAMES", help="what it returns in order, e.g. loss,chosen_rewards,_")
+    _pairs(parser, "--map", "ROLE=ARGUMENT", "which argument is what (self.x: of a stand-in, init.x: of a constructor)")
+    _pairs(parser, "--set", "ARGUMENT=VALUE", "a constant argument, as a Python literal")
+    _pairs(parser, "--assume", "OPTION=VALUE", "the value of an option that it has built in")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), help="what it computes in, if that is coarser")
+    parser.add_argument("--sign", type=int, choices=(1, -1), default=1, help="-1: it returns what is to be maximised")
+    parser.add_argument("--mask-dtype", choices=("bool", "int64", "float32"), default="bool")
+    parser.add_argument("--explain", action="store_true", help="only tell how the code is called and what is checked")
+    add_json(parser)
+    add_configuration(parser)
+    parser.set_defaults(execute=execute)
+
+
+def _pairs(parser: argparse.ArgumentParser, flag: str, metavar: str, told: str) -> None:
+    parser.add_argument(flag, nargs="+", action="extend", default=[], metavar=metavar, help=told)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Check every claim, print what fails in full, and say how many held."""
+    configuration = configuration_from(arguments)
+    require_result_place(arguments.json)
+    patterns = configuration.theorems or ("*",)
+    subjects = _subjects(arguments)
+    if arguments.explain:
+        told = [_explained(subject, patterns) for subject in subjects]
+        emit(arguments, [part for part, _ in told], "\n\n".join(text for _, text in told))
+        return 0
+    results = [pair for subject in subjects for pair in _checked(subject, patterns, configuration)]
+    if not results:
+        return 5
+    rows = [_row(theorem, result) for theorem, result in results]
+    emit(arguments, {"schema": "alignprops-check/1", "subjects": _subjects_json(subjects), "claims": rows}, "")
+    if arguments.json != "-":
+        sys.stdout.write(_summary(subjects, results))
+    strict = configuration.strict
+    return 1 if any(result.fails(strict=strict) for _, result in results) else 0
+
+
+def _subjects(arguments: argparse.Namespace) -> list[Subject]:
+    made: list[Subject] = []
+    for spec in arguments.subjects:
+        if ":" in spec:
+            made.append(adapted(spec, arguments.kind, _adaptation(arguments)))
+        else:
+            made += host_subjects(spec)
+    return made
+
+
+def _adaptation(arguments: argparse.Namespace) -> Adaptation:
+    parameters: dict[str, Any] = {
+        "loss": arguments.loss,
+        "variant": arguments.convention,
+        "form": arguments.form,
+        "reduction": arguments.reduction,
+        "map": dict(_split(arguments.map, "--map")),
+        "fixed": {name: _literal(text) for name, text in _split(arguments.set, "--set")},
+        "assume": {name: _literal(text) for name, text in _split(arguments.assume, "--assume")},
+        "precision": arguments.precision,
+        "sign": arguments.sign,
+        "mask_dtype": arguments.mask_dtype,
+    }
+    return Adaptation.of(parameters | ({"returns": arguments.returns} if arguments.returns else {}))
+
+
+def _split(pairs: Iterable[str], flag: str) -> Iterable[tuple[str, str]]:
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value):
+            raise InputError(f"{flag} {pair}: expected NAME=VALUE")
+        yield name, value
+
+
+def _literal(text: str) -> Any:
+    """A Python literal; what is none is meant as text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _explained(subject: Subject, patterns: Sequence[str]) -> tuple[dict[str, Any], str]:
+    made = subject.get()
+    names = [claim.theorem.id for claim in claims_of(subject, patterns)]
+    unasked = silent(subject, patterns)
+    lines = [f"{subject.id}: {subject.kind}", *(f"  assumed  {line}" for line in made.assumptions)]
+    lines += [f"  checked  {name}" for name in names]
+    lines += [f"  silent   {name}: {reason}" for name, reason in unasked.items()]
+    told = {"subject": subject.id, "kind": subject.kind, "assumptions": list(made.assumptions)}
+    return {**told, "theorems": names, "silent": unasked}, "\n".join(lines)
+
+
+def _checked(
+    subject: Subject, patterns: Sequence[str], configuration: Configuration
+) -> Iterable[tuple[Theorem, Result]]:
+    expectations = read_expectations(configuration.expected)
+    folder = (configuration.report_dir or Path(DEFAULT_REPORT_DIR)) / WITNESSES
+    for claim in claims_of(subject, patterns):
+        result = judge(claim.theorem, subject, configuration.settings, expectations)
+        if result.verdict is Verdict.REFUTED:
+            for witness in (result.witness or {}).values():
+                witness.save(folder)
+        yield claim.theorem, result
+
+
+def _row(theorem: Theorem, result: Result) -> dict[str, Any]:
+    return {**result.to_json(), "statement": describe(theorem)["statement"]}
+
+
+def _subjects_json(subjects: list[Subject]) -> list[Mapping[str, Any]]:
+    return [{"id": s.id, "kind": s.kind, "assumptions": list(s.get().assumptions)} for s in subjects]
+
+
+def _summary(subjects: list[Subject], results: list[tuple[Theorem, Result]]) -> str:
+    lines: list[str] = []
+    for subject in subjects:
+        lines.append(f"{subject.id}: {subject.kind}")
+        lines += [f"  assumed  {line}" for line in subject.get().assumptions]
+        mine = [(theorem, result) for theorem, result in results if result.subject == subject.id]
+        lines += [f"  {result.verdict.value:<9}{theorem.id}: {theorem.title}" for theorem, result in mine]
+    for theorem, result in results:
+        if result.verdict.fails or result.expected is not None:
+            hashes = [witness.hash for witness in (result.witness or {}).values()]
+            replay = f"alignprops replay {hashes[0][:8]}" if hashes else "the same command again"
+            lines += ["", explain(describe(theorem), result.to_json(), replay=replay)]
+    counted = {verdict: sum(result.verdict is verdict for _, result in results) for verdict in Verdict}
+    told = ", ".join(f"{count} {verdict.value}" for verdict, count in counted.items() if count)
+    return "\n".join([*lines, "", f"{len(results)} claims: {told}", ""])

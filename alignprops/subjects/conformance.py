@@ -1,0 +1,30 @@
+"""What a kind of host code offers beside its protocol: formulas, mistakes, the honest twin of a subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alignprops.conformance.conformer import Conformer
+    from alignprops.subjects.mistakes.mistake import Mistake
+
+
+@dataclass(frozen=True, slots=True)
+class Conformance:
+    """How refutations of a kind are explained, and how its subjects are recognised.
+
+    Attributes:
+        main: the name of the main output.
+        formulas: names that `--loss` takes for this kind.
+        mistakes: of real code of this kind.
+        twin: the reference that a subject should agree with, in the same convention, form and reduction.
+        case: a conformer on a problem: `call()` gives fresh tensors, `run(call)` outputs and gradients.
+    """
+
+    main: str
+    formulas: tuple[str, ...]
+    mistakes: tuple[Mistake, ...]
+    twin: Callable[[Conformer], Conformer]
+    case: Callable[[Conformer, Any], Any]
