@@ -308,6 +308,48 @@ class log_cosh(Atom):
         return torch.where(size <= 1, near, size + torch.log1p((-2 * size).exp()) - LOG_2)
 
 
+class limited_exp(Atom):
+    """exp(x) up to x = 64, and its tangent beyond: huge values stay finite and ordered in single precision.
+
+    A logistic loss of differences of such values is the same for exp itself, to the last bit, wherever that is finite
+    and below 1e18: beyond 64 the sign of a difference decides.
+    """
+
+    notation = r"\exp_{\leq 64}\left(%s\right)"
+    LIMIT: ClassVar[int] = 64
+
+    @classmethod
+    def definition(cls, x: sp.Expr) -> sp.Expr:
+        beyond = sp.exp(cls.LIMIT) * (1 + x - cls.LIMIT)
+        return sp.Piecewise((sp.exp(x), x <= cls.LIMIT), (beyond, True))
+
+    @classmethod
+    def steepest(cls, x: Any, error: Any) -> Any:
+        """exp at the right end, rounded up where it underflows."""
+        return np.maximum(np.exp(np.minimum(np.asarray(x) + error, cls.LIMIT)), np.finfo(float).tiny)
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.exp(sp.Min(self.args[0], self.LIMIT))
+
+    def _eval_is_positive(self) -> bool | None:
+        return True if self.args[0].is_extended_real else None
+
+    @classmethod
+    def _floats(cls, x: Any) -> Any:
+        below = np.minimum(x, cls.LIMIT)
+        return np.exp(below) * (1 + (x - below))
+
+    @classmethod
+    def _ball(cls, x: Any) -> Any:
+        below = x.min(type(x)(cls.LIMIT))
+        return below.exp() * (1 + (x - below))
+
+    @classmethod
+    def _tensor(cls, x: Any) -> Any:
+        below = x.clamp(max=cls.LIMIT)
+        return below.exp() * (1 + (x - below))
+
+
 def expand_atoms(expr: sp.Basic) -> sp.Basic:
     """Replace every atom by its definition in elementary functions."""
     return expr.replace(lambda e: isinstance(e, Atom), lambda e: e.definition(*e.args))

@@ -77,12 +77,14 @@ class Expected:
         slopes: ∂loss_i/∂(the log-probability of the i-th pair's response), (B,), by input of the policy.
         rewards: implicit rewards, (B,), of the chosen and of the rejected responses.
         rows: for losses that sort the batch, which row of each input makes up the i-th pair; else None.
+        ties: for losses that sort the batch, places of an input that honest code may exchange have one number.
     """
 
     losses: Rounded
     slopes: Mapping[str, Rounded]
     rewards: tuple[Rounded, Rounded]
     rows: Mapping[str, Ints] | None
+    ties: Mapping[str, Ints] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,13 +108,15 @@ class PairwiseReference:
     def expected(self) -> Expected:
         """Losses, slopes and rewards, from the loss's expression."""
         with np.errstate(all="ignore"):
-            rows = None if self.loss.arrangement is None else self.loss.arrangement(self._plain)
+            sorting = self.loss.arrangement
+            rows = None if sorting is None else sorting(self._plain)
             values = self._values(rows)
             slopes = {name: self._follow(part, values) for name, part in self.loss.gradient(self.variant).items()}
             losses = self._follow(self.loss.expression(self.variant), values)
             unsorted = values if rows is None else self._values(None)
             chosen, rejected = (self._follow(part, unsorted) for part in self.loss.rewards)
-        return Expected(losses, slopes, (chosen, rejected), rows)
+            ties = None if sorting is None else sorting.ties(lambda key: self._follow(key, unsorted))
+        return Expected(losses, slopes, (chosen, rejected), rows, ties)
 
     @property
     def _plain(self) -> dict[str, Floats]:
@@ -122,8 +126,11 @@ class PairwiseReference:
         values: dict[Any, Rounded] = {}
         for symbol in (*POLICY, *REFERENCE, *LENGTHS):
             given = self.inputs[symbol.name]
-            at = slice(None) if rows is None or symbol.name not in rows else rows[symbol.name]
-            values[symbol] = Rounded(given.value[at], given.error[at])
+            if rows is None or symbol.name not in rows:
+                values[symbol] = given
+            else:  # sorting is as far off as the worst of what is sorted
+                value = given.value[rows[symbol.name]]
+                values[symbol] = Rounded(value, np.full(value.shape, np.max(given.error)))
         symbols = self.loss.expression(self.variant).free_symbols
         symbols = symbols.union(*(part.free_symbols for part in self.loss.rewards), *self._stopped_symbols())
         for symbol in symbols:

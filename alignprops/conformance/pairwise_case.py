@@ -127,7 +127,8 @@ class PairwiseCase:
         upstream = exactly(np.broadcast_to(self.upstream, (count,)))
         if self.subject.reduction == "mean":
             upstream = quotient(upstream, exactly(np.full(count, count)), self.dtype)
-        by_row = _scattered(product(upstream, self.expected.slopes[name], self.dtype), self.expected.rows, name)
+        slopes = _exchanged(product(upstream, self.expected.slopes[name], self.dtype), self.expected.ties, name)
+        by_row = _scattered(slopes, self.expected.rows, name)
         if self.subject.form != TOKENS:
             return by_row
         mask = self.problem.mask(name)
@@ -202,6 +203,17 @@ class PairwiseCase:
     def with_problem(self, **changed: Any) -> PairwiseCase:
         """The same subject on a changed problem."""
         return PairwiseCase(self.subject, replace(self.problem, **changed))
+
+
+def _exchanged(slopes: Rounded, ties: Any, name: str) -> Rounded:
+    """The slopes of sorted pairs, each as far off as another of a place that it is tied with may be."""
+    if ties is None or name not in ties:
+        return slopes
+    error = slopes.error.copy()
+    for group in np.unique(ties[name]):
+        at = ties[name] == group
+        error[at] = np.ptp(slopes.value[at]) + slopes.error[at].max()
+    return Rounded(slopes.value, error)
 
 
 def _scattered(slopes: Rounded, rows: Any, name: str) -> Rounded:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
-import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from alignprops.conformance.specification import Specification
+from alignprops.losses.pairs.sorting import Sorting
 from alignprops.losses.pairs.symbols import LENGTHS, POLICY, REFERENCE, beta
-
-#: Values by name -> for every input the row that enters as the i-th pair; losses that couple the batch.
-Arrangement = Callable[[Mapping[str, NDArray[np.float64]]], Mapping[str, NDArray[np.int64]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +31,7 @@ class PairLoss(Specification):
     logps: Mapping[str, Literal["sum", "mean"]] = field(default_factory=dict)
     stopped: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
     rewards: tuple[sp.Expr, sp.Expr] = (beta * (POLICY[0] - REFERENCE[0]), beta * (POLICY[1] - REFERENCE[1]))
-    arrangement: Arrangement | None = None
+    arrangement: Sorting | None = None
 
     def expression(self, variant: str) -> sp.Expr:
         """The loss of a pair under that convention."""
@@ -44,6 +40,12 @@ class PairLoss(Specification):
     def gradient(self, variant: str) -> Mapping[str, sp.Expr]:
         """∂loss/∂(log-probability under the policy), by input; from the same expression."""
         return _gradient(self.expression(variant))
+
+    def live_options(self, variant: str) -> frozenset[str]:
+        """The options that this convention looks at; another may have more."""
+        parts = [self.expression(variant), *self.stopped.values(), *self.rewards]
+        names = {symbol.name for part in parts for symbol in part.free_symbols}
+        return frozenset(option.name for option in self.options if option.name in names)
 
     def tokens(self, variant: str) -> Literal["sum", "mean"]:
         """How a response's log-probability comes from those of its tokens."""

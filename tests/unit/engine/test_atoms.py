@@ -10,9 +10,9 @@ import sympy as sp
 from flint import arb, ctx
 from numpy.testing import assert_allclose
 
-from alignprops.atoms import Atom, expand_atoms, log1mexp, log_cosh, log_sigmoid, sigmoid, softplus, tanhc
+from alignprops.atoms import Atom, expand_atoms, limited_exp, log1mexp, log_cosh, log_sigmoid, sigmoid, softplus, tanhc
 
-ATOMS = (softplus, log_sigmoid, sigmoid, log1mexp, tanhc, log_cosh)
+ATOMS = (softplus, log_sigmoid, sigmoid, log1mexp, tanhc, log_cosh, limited_exp)
 EVERYWHERE = (-745.2, -700.0, -40.0, -1.0, -1e-3, -1e-9, 0.0, 1e-320, 1e-9, 9.9e-4, 1.1e-3, 0.5, 1.0, 37.0, 700.0)
 POSITIVE = (1e-320, 1e-300, 1e-12, 1e-3, 0.5, 0.6931471805599453, 0.7, 1.0, 5.0, 40.0, 700.0)
 
@@ -28,6 +28,8 @@ def truth(atom: type[Atom], x: float) -> arb:
         ball = arb(x)
         if atom is tanhc:
             return ball.tanh() / ball if x else arb(1)
+        if atom is limited_exp:
+            return ball.exp() if x <= 64 else arb(64).exp() * (ball - 63)
         inner = {
             softplus: 1 + ball.exp(),
             log_sigmoid: 1 / (1 + (-ball).exp()),
@@ -141,6 +143,7 @@ def test_atoms_print_as_the_papers_write_them() -> None:
         log1mexp: r"\log\left(1 - e^{-\left(m\right)}\right)",
         tanhc: r"\operatorname{tanhc}\left(m\right)",
         log_cosh: r"\log\cosh\left(m\right)",
+        limited_exp: r"\exp_{\leq 64}\left(m\right)",
     }
 
     assert expected == {atom: sp.latex(atom(m)) for atom in ATOMS}
@@ -151,7 +154,7 @@ def test_signs_are_known_to_sympy() -> None:
     """What is positive on the whole line says so, and only there."""
     x, p = sp.Symbol("x", real=True), sp.Symbol("p", positive=True)
 
-    assert all(atom(x).is_positive for atom in (softplus, sigmoid, tanhc))
+    assert all(atom(x).is_positive for atom in (softplus, sigmoid, tanhc, limited_exp))
     assert log_sigmoid(x).is_negative
     assert log_cosh(x).is_nonnegative
     assert log_cosh(x).is_positive is None
