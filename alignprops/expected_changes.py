@@ -14,7 +14,6 @@ from typing import Any
 from alignprops import atomic
 from alignprops._errors import InputError, WitnessError
 from alignprops.expected import WITNESSES, Entry, Expectations, read_expectations, write_entries
-from alignprops.report.json_report import WITNESSES as REPORTED_WITNESSES
 from alignprops.results import Verdict
 from alignprops.witness import load
 
@@ -45,6 +44,7 @@ def update(
     claims: Sequence[Mapping[str, Any]],
     *,
     found_in: Path,
+    witnesses: Sequence[Path],
     said: Said,
     theorem: str = "*",
     subject: str = "*",
@@ -55,7 +55,8 @@ def update(
     Args:
         path: the file of entries; it need not exist.
         claims: rows of report.json.
-        found_in: the report, in whose folder witnesses are looked for.
+        found_in: the report, for messages.
+        witnesses: folders where witnesses are looked for that are not where the report says.
         said: what to say of the claims; entries that are there keep their reason.
         theorem: glob of the theorems that are meant.
         subject: likewise.
@@ -77,7 +78,7 @@ def update(
     changes = []
     for row in refuted:
         known = entries.get(row["id"])
-        witness, why = _keep_witness(row, found_in.parent, path.parent)
+        witness, why = _keep_witness(row, witnesses, path.parent)
         entries[row["id"]] = entry = _renewed(known, row, witness, said, today)
         what = "added" if known is None else "kept" if entry == known else "renewed"
         changes.append(Change(row["id"], what, why or _advice(entry, today)))
@@ -112,11 +113,11 @@ def _refused(row: Mapping[str, Any]) -> Change:
     return Change(row["id"], "refused", f"it is {row['verdict']}, and only a refutation can be expected")
 
 
-def _keep_witness(row: Mapping[str, Any], report_folder: Path, folder: Path) -> tuple[str | None, str]:
+def _keep_witness(row: Mapping[str, Any], folders: Sequence[Path], folder: Path) -> tuple[str | None, str]:
     """Copy the simplest witness beside the entries; its name there, or why there is none."""
     if "observed" in row["evidence"]:
         return None, "a real model is observed anew each time; no witness is kept"
-    source = _stored(row, report_folder)
+    source = _stored(row, folders)
     if source is None:
         return None, "its witness was not stored; the claim will be attacked in full each time"
     stored = load(source)
@@ -128,8 +129,8 @@ def _keep_witness(row: Mapping[str, Any], report_folder: Path, folder: Path) -> 
     return name, ""
 
 
-def _stored(row: Mapping[str, Any], report_folder: Path) -> Path | None:
-    """The file of the simplest witness: where the report says, or (the report was moved) beside it."""
+def _stored(row: Mapping[str, Any], folders: Sequence[Path]) -> Path | None:
+    """The file of the simplest witness: where the report says, or (the report was moved) in one of `folders`."""
     simplest = (row["witness"] or {}).get("simplest")
     told = simplest if isinstance(simplest, Mapping) else {}
     file, digest = told.get("file"), str(told.get("hash"))
@@ -137,7 +138,7 @@ def _stored(row: Mapping[str, Any], report_folder: Path) -> Path | None:
         return None
     name = f"{digest}.safetensors"
     places = [Path(file)] if isinstance(file, str) and Path(file).name == name else []
-    places.append(report_folder / REPORTED_WITNESSES / name)
+    places += [folder / name for folder in folders]
     return next((place for place in places if place.is_file()), None)
 
 

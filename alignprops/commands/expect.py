@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Mapping
 from datetime import date
@@ -17,11 +18,13 @@ from alignprops.expected import Entry, Expectations, is_claim, parse_day, read_e
 from alignprops.expected_changes import Change, Said, by_report, prune, update, verdict_decides
 from alignprops.ini_file import read_ini
 from alignprops.options import EXPECTED, EXPECTED_FILE
-from alignprops.report.documents import SUITE, collect
-from alignprops.report.json_report import FILE_NAME
+from alignprops.report.documents import SUITE
+from alignprops.report.json_report import FILE_NAME, WITNESSES
 from alignprops.report.terminal import counted
 from alignprops.results import Verdict
 
+#: The documents that tell of claims in the rows of report.json.
+REPORTS = (SUITE, "alignprops-check/1")
 DEFAULT_REPORT = Path(DEFAULT_REPORT_DIR) / FILE_NAME
 
 
@@ -79,27 +82,41 @@ def _configuration(arguments: argparse.Namespace) -> Configuration:
     return with_default_expected(resolved, Path.cwd())
 
 
-def _rows(report: str) -> list[Mapping[str, Any]]:
-    """The claims of a report.json.
+def _report_path(given: str) -> Path:
+    """The report that is named, itself or by its folder."""
+    path = Path(given)
+    return path / FILE_NAME if path.is_dir() else path
+
+
+def _rows(path: Path) -> list[Mapping[str, Any]]:
+    """The claims of a report.json, or of what `alignprops check` wrote.
 
     Raises:
         InputError: it cannot be read, or is no report of a suite run.
     """
-    path = Path(report)
-    if path.is_dir():
-        path /= FILE_NAME
     if not path.is_file():
         raise InputError(
             f"no report at {path}; write one with `alignprops run`, or `pytest --alignprops-report-dir=DIR`, and name "
             "it: --from DIR/report.json"
         )
-    (document,) = collect([path])
-    if document.schema != SUITE:
-        raise InputError(f"{path} is a {document.schema!r}; expected {SUITE!r}, as `alignprops run` writes it")
-    rows = document.content.get("claims")
+    document = _document(path)
+    if document.get("schema") not in REPORTS:
+        raise InputError(
+            f"{path} names the schema {document.get('schema')!r}; expected {' or '.join(REPORTS)}, as `alignprops run` "
+            "and `alignprops check --json` write them"
+        )
+    rows = document.get("claims")
     if not isinstance(rows, list) or not all(_is_row(row) for row in rows):
         raise InputError(f"{path} is damaged: its claims lack what report.json must tell; write it again")
     return rows
+
+
+def _document(path: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read as JSON: {error}") from None
+    return document if isinstance(document, dict) else {}
 
 
 def _is_row(row: Any) -> bool:
@@ -127,11 +144,12 @@ def update_entries(arguments: argparse.Namespace) -> int:
         issue=_given(arguments.issue, "--issue"),
         expires=None if arguments.expires is None else parse_day(arguments.expires, "--expires"),
     )
-    report = Path(arguments.report)
+    report = _report_path(arguments.report)
     changes = update(
         path,
-        _rows(arguments.report),
-        found_in=report / FILE_NAME if report.is_dir() else report,
+        _rows(report),
+        found_in=report,
+        witnesses=(report.parent / WITNESSES, Path(DEFAULT_REPORT_DIR) / WITNESSES),
         said=said,
         theorem=arguments.theorem,
         subject=arguments.subject,
@@ -168,7 +186,8 @@ def prune_entries(arguments: argparse.Namespace) -> int:
     if path is None:
         raise InputError(f"no {EXPECTED_FILE} here; name one with --expected FILE")
     if arguments.report is not None:
-        judged = by_report(_rows(arguments.report), Path(arguments.report))
+        report = _report_path(arguments.report)
+        judged = by_report(_rows(report), report)
     else:
         expectations = read_expectations(path)
 

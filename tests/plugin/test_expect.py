@@ -124,8 +124,20 @@ def test_update_finds_the_witness_of_a_report_that_was_moved(report: Path, run: 
     assert (Path("host") / str(entry.witness)).is_file()
 
 
+def test_update_reads_what_check_wrote(report: Path, run: Run) -> None:
+    """Its rows are those of a report; the witnesses lie in the report folder."""
+    row = json.loads(report.read_text())["claims"][0]
+    for witness in row["witness"].values():
+        del witness["file"]
+    Path("found.json").write_text(json.dumps({"schema": "alignprops-check/1", "claims": [row]}))
+
+    assert run("expect", "update", "--from", "found.json", "--reason", "r")[0] == 0
+    assert Path(str(read_expectations(FILE).entries[0].witness)).is_file()
+
+
 def test_update_without_a_stored_witness_says_so(report: Path, run: Run) -> None:
     """The entry has none, and the claim is attacked in full."""
+    _ = [path.unlink() for path in report.parent.glob("witnesses/*")]
     change(report, witness=None)
 
     code, told, _ = run("expect", "update", "--theorem", "*.false", "--reason", "r")
@@ -164,7 +176,11 @@ BAD = {
     "a bad day": (["--reason", "r", "--expires", "June"], "--expires is 'June'; expected a day such as 2027-06-30"),
     "nothing meant": (["--reason", "r", "--subject", "none"], "none of its 3 claims is meant; only a refuted claim"),
     "no report": (["--from", "none.json"], "no report at none.json; write one with `alignprops run`, or `pytest"),
-    "a foreign file": (["--from", "pack.json"], "pack.json names no schema"),
+    "a foreign file": (
+        ["--from", "pack.json"],
+        "pack.json names the schema None; expected alignprops-report/1 or alignprops-check/1",
+    ),
+    "no JSON": (["--from", "torn/report.txt"], "torn/report.txt cannot be read as JSON: "),
     "a torn witness": (["--reason", "r", "--from", "torn"], "cannot be read as safetensors"),
     "another claim's witness": (["--reason", "r", "--from", "swapped"], "is a witness of squares.mean.false::toy, not"),
     "a damaged report": (["--reason", "r", "--from", "damaged"], "is damaged: its claims lack what report.json must"),
@@ -190,6 +206,8 @@ def test_bad_input_of_update_exits_with_two(report: Path, run: Run, case: str) -
         told = {**json.loads(report.read_text()), "claims": [claim]}
         told["claims"][0]["witness"]["simplest"]["file"] = None
         (Path(name) / "report.json").write_text(json.dumps(told))
+    Path("torn/report.txt").write_text("{")
+    _ = [path.unlink() for path in report.parent.glob("witnesses/*")]
     arguments, message = BAD[case]
 
     code, told, error = run("expect", "update", *([] if case == "nothing meant" else ["--theorem", "*"]), *arguments)
