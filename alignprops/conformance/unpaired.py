@@ -163,17 +163,10 @@ class UnpairedReference:
 
 
 def _mean_difference(a: Rounded, b: Rounded, dtype: str) -> Rounded:
-    """Mean of a − b, whether the differences are averaged or the averages subtracted."""
+    """Mean of a − b for a, b ≤ 0, whether the differences are averaged or the averages subtracted."""
     less = total(b, dtype)
     difference = summed([total(a, dtype), Rounded(-less.value, less.error)], dtype)
-    # Differences of rows that cancel in the sum are rounded at their own size: no larger than that of their parts.
-    spread = summed([total(_sizes(a), dtype), total(_sizes(b), dtype)], dtype)
-    widened = Rounded(difference.value, difference.error + spread.error)
-    return quotient(widened, exactly(float(np.size(a.value))), dtype)
-
-
-def _sizes(a: Rounded) -> Rounded:
-    return Rounded(np.abs(a.value), a.error)
+    return quotient(difference, exactly(float(np.size(a.value))), dtype)
 
 
 def sequence_inputs(problem: UnpairedProblem, names: tuple[str, ...]) -> dict[str, Rounded]:
