@@ -49,7 +49,7 @@ class UnpairedLoss(Specification):
 
     @property
     def _symbols(self) -> set[Any]:
-        return self.desirable.free_symbols | self.undesirable.free_symbols
+        return {*self.desirable.free_symbols, *self.undesirable.free_symbols}
 
 
 @lru_cache(maxsize=64)

@@ -153,7 +153,7 @@ class WrongSigmoid(TorchUnpairedLoss):
 
     def expressions(self) -> tuple[sp.Expr, sp.Expr]:
         undesirable, desirable = super().expressions()
-        return tuple(part.replace(sigmoid, _mirrored(sigmoid)) for part in (undesirable, desirable))  # type: ignore[return-value]
+        return tuple(part.replace(sigmoid, _mirrored(sigmoid)) for part in (undesirable, desirable))
 
 
 class WrongUndesirableSign(TorchUnpairedLoss):
@@ -173,7 +173,7 @@ class LogOfSigmoid(TorchUnpairedLoss):
 
     def expressions(self) -> tuple[sp.Expr, sp.Expr]:
         undesirable, desirable = super().expressions()
-        return tuple(part.replace(softplus, lambda x: -sp.log(sigmoid(-x))) for part in (undesirable, desirable))  # type: ignore[return-value]
+        return tuple(part.replace(softplus, lambda x: -sp.log(sigmoid(-x))) for part in (undesirable, desirable))
 
 
 class ShiftDeleted(TorchUnpairedLoss):
@@ -187,7 +187,8 @@ class AttachedShift(TorchUnpairedLoss):
     """Gradients flow through the reward shift."""
 
     def shift(self, stream: Stream, call: Call) -> Tensor | float:
-        return (call.options["beta"] * (stream.policy - stream.reference)).mean()
+        rewards: Tensor = call.options["beta"] * (stream.policy - stream.reference)
+        return rewards.mean()
 
 
 class RatiosIgnored(TorchUnpairedLoss):
