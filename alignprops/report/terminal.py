@@ -55,6 +55,9 @@ def counts(report: Mapping[str, Any]) -> list[str]:
     told = told.replace(" refuted", f" refuted ({expected} as expected)") if expected else told
     lines = [f"{counted(totals['theorems'], 'theorem')}, {counted(totals['claims']['of'], 'claim')}"]
     lines[0] += f": {told}" if told else ""
+    wrong = sum("expectation_problem" in claim for claim in report["claims"])
+    if wrong:
+        lines.append(f"expected refutations that fail: {wrong}")
     mutants, proofs = totals["mutants"], totals["proofs"]
     lines.append(
         f"mutants {mutants['killed']}/{mutants['of']} killed, proofs {proofs['proved']}/{proofs['of']} decided"
@@ -91,7 +94,7 @@ def _rows(theorem: Mapping[str, Any], claims: list[Mapping[str, Any]], name: str
         tightness = measured.get("tightness")
         yield [
             f" {name}::{claim['subject']}",
-            _styled(claim["verdict"], expected="expected" in claim),
+            _told_verdict(claim),
             f"{measured['effective']}/{measured['examples']}" if measured else "",
             f"{float(tightness):.3f}" if tightness is not None else "",
             mutants if index == 0 else "",
@@ -103,8 +106,17 @@ def _share(parts: list[Mapping[str, Any]], key: str, wanted: object) -> str:
     return f"{sum(part[key] == wanted for part in parts)}/{len(parts)}" if parts else ""
 
 
-def _styled(verdict: str, *, expected: bool = False) -> Text:
-    return Text(f"{verdict}, expected", style="yellow") if expected else Text(verdict, style=STYLES.get(verdict, ""))
+def _told_verdict(claim: Mapping[str, Any]) -> Text:
+    """With what became of the expectation that it is refuted, if there was one."""
+    if "expected" in claim:
+        return Text(f"{claim['verdict']}, expected", style="yellow")
+    if "expectation_problem" in claim:
+        return Text(f"{claim['verdict']}, bad entry", style="bold red")
+    return _styled(claim["verdict"])
+
+
+def _styled(verdict: str) -> Text:
+    return Text(verdict, style=STYLES.get(verdict, ""))
 
 
 def counted(count: int, noun: str) -> str:

@@ -84,6 +84,16 @@ def test_nothing_heavy_is_imported_in_a_host_repository(host: Path) -> None:
     assert heavy(told) == []
 
 
+def test_reading_expected_refutations_imports_nothing_heavy(host: Path) -> None:
+    """They are read before anything is collected."""
+    (host / "alignprops-expected.toml").write_text('[[expected]]\ntheorem = "a"\nsubject = "b"\nreason = "c"\n')
+
+    told = run(host)
+
+    assert "alignprops.expected" in told["modules"]  # type: ignore[operator]
+    assert heavy(told) == []
+
+
 def test_the_import_test_can_fail(host: Path) -> None:
     """A host that does import numpy is seen to."""
     (host / "test_host.py").write_text("import numpy\n\ndef test_one():\n    assert True\n")

@@ -125,6 +125,9 @@ def test_a_stale_entry_fails(pytester: pytest.Pytester, theorems: Write) -> None
                 "nor any other input refutes the claim; take it out (alignprops expect prune); "
                 "its reason was: three is too many"
             ),
+            "*::toy  held, bad entry *",
+            "1 theorem, 1 claim: 1 held",
+            "expected refutations that fail: 1",
         ]
     )
     told = report_of(pytester.path / "out")
