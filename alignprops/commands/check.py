@@ -16,7 +16,7 @@ from alignprops.commands.run import DEFAULT_REPORT_DIR
 from alignprops.config import Configuration
 from alignprops.expected import read_expectations
 from alignprops.expected_claims import judge
-from alignprops.hosts import HOSTS, host_subjects
+from alignprops.hosts import HOSTS, callable_ones, host_subjects, is_of_host, subjects_like
 from alignprops.report.failure import explain
 from alignprops.report.json_report import WITNESSES
 from alignprops.report.statement import describe
@@ -33,7 +33,7 @@ def add_to(verbs: Any) -> None:
         "check",
         help="check a loss, an estimator, a mask or a collator of somebody's code",
         description="Check somebody's code against every theorem that speaks of it: package.module:attribute, "
-        f"or all that applies in an installed host ({', '.join(HOSTS)}).",
+        f"or all that applies in an installed host ({', '.join(HOSTS)}; host:glob for some of it).",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("subjects", nargs="+", metavar="SUBJECT|HOST", help="package.module:attribute, or a host")
@@ -64,26 +64,30 @@ def execute(arguments: argparse.Namespace) -> int:
     configuration = configuration_from(arguments)
     require_result_place(arguments.json)
     patterns = configuration.theorems or ("*",)
-    subjects = _subjects(arguments)
+    subjects, refused = callable_ones(_subjects(arguments))
+    for reason in refused.values():
+        sys.stderr.write(f"not checked: {reason}\n")
     if arguments.explain:
         told = [_explained(subject, patterns) for subject in subjects]
         emit(arguments, [part for part, _ in told], "\n\n".join(text for _, text in told))
         return 0
     results = [pair for subject in subjects for pair in _checked(subject, patterns, configuration)]
     if not results:
-        return 5
+        return 1 if refused else 5
     rows = [_row(theorem, result) for theorem, result in results]
     emit(arguments, {"schema": "alignprops-check/1", "subjects": _subjects_json(subjects), "claims": rows}, "")
     if arguments.json != "-":
         sys.stdout.write(_summary(subjects, results))
     strict = configuration.strict
-    return 1 if any(result.fails(strict=strict) for _, result in results) else 0
+    return 1 if refused or any(result.fails(strict=strict) for _, result in results) else 0
 
 
 def _subjects(arguments: argparse.Namespace) -> list[Subject]:
     made: list[Subject] = []
     for spec in arguments.subjects:
-        if ":" in spec:
+        if is_of_host(spec):
+            made += subjects_like(spec)
+        elif ":" in spec:
             made.append(adapted(spec, arguments.kind, _adaptation(arguments)))
         else:
             made += host_subjects(spec)

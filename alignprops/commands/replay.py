@@ -13,6 +13,7 @@ from alignprops.commands.run import DEFAULT_REPORT_DIR
 from alignprops.dynamics.policy_problem import LANGUAGE_MODEL
 from alignprops.engine import replay
 from alignprops.evidence.generation import VERSIONS
+from alignprops.hosts import is_of_host, subjects_like
 from alignprops.registry import find_theorem
 from alignprops.report.failure import explain
 from alignprops.report.json_report import WITNESSES
@@ -52,7 +53,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def subject_of(subject_id: str, kind: str) -> Subject:
-    """The reference or counterfeit of that id, the reference for `model/behaviour`, or the object it leads to."""
+    """What it names in a host, the reference or counterfeit of that id, that for `model/behaviour`, or the object."""
+    if is_of_host(subject_id):
+        return subjects_like(subject_id)[0]
     known = kind_named(kind)
     for subject in (*known.references, *known.counterfeits.values()):
         if subject.id == subject_id:
