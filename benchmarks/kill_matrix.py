@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from alignprops.evidence.kill_matrix import Cell, Fate, KillMatrix, kill_matrix
 from alignprops.registry import find_theorems
@@ -47,14 +47,22 @@ def _print_table(kind: str, theorem_ids: Sequence[str], matrix: KillMatrix) -> i
     width = max(map(len, theorem_ids))
     print("\n" + " " * width + "".join(f"{number:4}" for number in range(1, len(names) + 1)))
     for theorem_id in theorem_ids:
-        row = matrix.of_theorem(theorem_id)
-        print(f"{theorem_id:{width}}" + "".join(f"{MARKS[cell.fate]:>4}" for cell in row) + f"   {_count(row)}")
+        row = {cell.counterfeit: cell for cell in matrix.of_theorem(theorem_id)}
+        marks = "".join(f"{MARKS[row[name].fate] if name in row else ' ':>4}" for name in names)
+        print(f"{theorem_id:{width}}{marks}   {_count(row.values())}{_alone(theorem_id, matrix)}")
     print()
     return sum(not matrix.killers(kind, name) for name in names)
 
 
-def _count(row: Sequence[Cell]) -> str:
-    return f"{sum(cell.fate is Fate.KILLED for cell in row)} of {len(row)}"
+def _count(row: Iterable[Cell]) -> str:
+    cells = list(row)
+    return f"{sum(cell.fate is Fate.KILLED for cell in cells)} of {len(cells)}"
+
+
+def _alone(theorem_id: str, matrix: KillMatrix) -> str:
+    """Which counterfeits no other theorem refutes."""
+    alone = matrix.alone(theorem_id)
+    return f", alone: {', '.join(alone)}" if alone else ""
 
 
 if __name__ == "__main__":

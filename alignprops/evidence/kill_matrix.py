@@ -54,6 +54,11 @@ class KillMatrix:
         mine = (cell for cell in self.cells if (cell.kind, cell.counterfeit) == (kind, counterfeit))
         return tuple(cell.theorem for cell in mine if cell.fate is Fate.KILLED)
 
+    def alone(self, theorem_id: str) -> tuple[str, ...]:
+        """The counterfeits that this theorem refutes and no other does."""
+        killed = (cell for cell in self.of_theorem(theorem_id) if cell.fate is Fate.KILLED)
+        return tuple(c.counterfeit for c in killed if self.killers(c.kind, c.counterfeit) == (theorem_id,))
+
 
 def kill_matrix(theorems: Iterable[Theorem], settings: Settings) -> KillMatrix:
     """Let every theorem attack every counterfeit of its kind, with `settings.max_examples` instances a cell."""

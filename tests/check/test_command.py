@@ -1,0 +1,103 @@
+"""`alignprops check`: what is told, what is refused, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from check_sources import EDITS, SOURCE, edited, written
+
+from alignprops.cli import main
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the user's own, importable and current."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+FAST = ["--max-examples", "20", "--theorems", "preference-losses.reference.*"]
+
+
+def test_zero_configuration(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The kind comes from the arguments, the formula from the name, and both are told."""
+    assert main(["check", written(here, SOURCE), *FAST]) == 0
+
+    told = capsys.readouterr().out
+    assert "assumed  a pairwise-loss subject: its arguments fit no other kind" in told
+    assert "assumed  judged as dpo" in told
+    assert "2 claims: 2 held" not in told  # three speak of it: value, gradient and the shift
+    assert "held     preference-losses.reference.value" in told
+
+
+def test_explain_checks_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The adapter is printed, what would be checked, and what is silent and why."""
+    assert main(["check", written(here, SOURCE), "--kind", "pairwise-loss", "--explain"]) == 0
+
+    told = capsys.readouterr().out
+    assert "its inputs are log-probabilities of tokens with masks: it takes chosen_mask and rejected_mask" in told
+    assert "checked  preference-losses.reference.value" in told
+    assert "silent   preference-losses.simpo" in told
+    assert "held" not in told
+
+
+def test_a_refutation_exits_with_1_and_can_be_replayed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The stored witness names the subject and how it was called."""
+    spec = written(here, edited(*EDITS["beta applied twice"]))
+    arguments = ["check", spec, "--kind", "pairwise-loss", "--loss", "dpo", "--max-examples", "20"]
+
+    assert main([*arguments, "--theorems", "preference-losses.reference.value"]) == 1
+    told = capsys.readouterr().out
+    replay = next(line.split("replay")[1].split() for line in told.splitlines() if "  replay" in line)
+    assert main(replay[2:] if replay[0] == "alignprops" and replay[1] != "replay" else replay[1:]) == 1
+    assert "refuted: preference-losses.reference.value::userlosses:dpo_loss" in capsys.readouterr().out
+
+
+def test_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The result is data, with the assumptions."""
+    assert main(["check", written(here, SOURCE), "--kind", "pairwise-loss", *FAST, "--json", "-"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == "alignprops-check/1"
+    assert told["subjects"][0]["id"] == "userlosses:dpo_loss"
+    assert {claim["verdict"] for claim in told["claims"]} == {"held"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--kind", "pairwise-loss", "--loss", "dpi"], "unknown loss of a preference pair 'dpi'; did you mean"),
+        (["--kind", "pairwise-loss", "--map", "beta"], "--map beta: expected NAME=VALUE"),
+        (["--kind", "pairwise-loss", "--map", "beta=kl_coef"], "unknown argument of the subject 'kl_coef'"),
+        (["--kind", "pairwise-loss", "--map", "betta=beta"], "unknown input or option of this kind 'betta'"),
+        (["--kind", "pairwise-loss", "--convention", "mean"], "unknown convention of dpo 'mean'"),
+        (
+            ["--kind", "pairwise-loss", "--reduction", "mean"],
+            "reduction is 'mean', but it returns 'loss' of shape (3,)",
+        ),
+        (["--theorems", "preference-loss.*"], "unknown theorem or suite 'preference-loss.*'"),
+    ],
+)
+def test_bad_input(here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    """Exit code 2, and what to do."""
+    assert main(["check", written(here, SOURCE), *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_unknown_host(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The nearest is told."""
+    assert main(["check", "trll"]) == 2
+    assert "unknown host 'trll'; did you mean 'trl'?" in capsys.readouterr().err
+
+
+def test_a_subject_that_cannot_be_recognised(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Why it fits no kind is told for each."""
+    (here / "userlosses.py").write_text("def dpo_loss(a, b):\n    return a\n", encoding="utf-8")
+
+    assert main(["check", "userlosses:dpo_loss"]) == 2
+    told = capsys.readouterr().err
+    assert "it fits no kind of host code" in told
+    assert "which of them is policy_chosen_logps and which is policy_rejected_logps?" in told
