@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from functools import lru_cache
 from math import ceil
@@ -65,7 +66,8 @@ def _judge(theorem: Theorem, subject: Subject, settings: Settings) -> _Judged:
         return Verdict.ERROR, str(failure), {}, None
     verdict, reason = _sampled_verdict(theorem, subject, tally)
     evidence: dict[str, Any] = {"sampled": tally.to_json()}
-    if verdict is Verdict.HELD and theorem.proofs:
+    # Of host code nothing is proved: its claims do not wait for proofs that `alignprops run` decides.
+    if verdict is Verdict.HELD and theorem.proofs and not _is_host_code(theorem, subject):
         verdict, reason, evidence["symbolic"] = _with_proofs(theorem, reason)
         if verdict is Verdict.PROVED and subject not in references_for(theorem):
             verdict = Verdict.HELD  # the proof is of the statement, not of somebody's code
@@ -169,7 +171,8 @@ def _named_witnesses(
 ) -> dict[str, Witness]:
     claim = f"{theorem.id}::{subject.id}"
     found = {"simplest": simplest, "worst": worst}
-    return {role: Witness(claim, instance, settings.seed, VERSIONS) for role, instance in found.items()}
+    recipe = json.dumps(subject.recipe)
+    return {role: Witness(claim, instance, settings.seed, VERSIONS, recipe) for role, instance in found.items()}
 
 
 def replay(theorem: Theorem, subject: Subject, instance: Any, settings: Settings = Settings()) -> Result:  # noqa: B008

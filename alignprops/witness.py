@@ -32,6 +32,8 @@ class Witness:
     instance: Any
     seed: int
     versions: tuple[str, ...]
+    recipe: str = "{}"
+    """How the subject was adapted, as JSON: what `replay` needs beside its name."""
 
     @property
     def hash(self) -> str:
@@ -57,6 +59,7 @@ class Witness:
             "seed": str(self.seed),
             "versions": json.dumps(self.versions),
             "scalars": json.dumps(scalars),
+            "recipe": self.recipe,
         }
         path = folder / f"{self.hash}.safetensors"
         # safetensors stores the memory of a Fortran-ordered array as it lies: C order first.
@@ -75,6 +78,7 @@ class Stored:
     versions: tuple[str, ...]
     arrays: dict[str, NDArray[Any]]
     scalars: dict[str, Any]
+    recipe: dict[str, Any]
 
     def rebuild(self, instance_type: type) -> Any:
         """The instance, as the type that the theorem takes.
@@ -107,7 +111,8 @@ def load(path: Path) -> Stored:
         )
     try:
         versions, scalars = tuple(json.loads(metadata["versions"])), json.loads(metadata["scalars"])
-        return Stored(path, metadata["claim"], int(metadata["seed"]), versions, arrays, scalars)
+        recipe = json.loads(metadata.get("recipe", "{}"))
+        return Stored(path, metadata["claim"], int(metadata["seed"]), versions, arrays, scalars, recipe)
     except (KeyError, ValueError) as error:
         raise WitnessError(f"{path} is damaged: its metadata lack or garble {error}") from error
 

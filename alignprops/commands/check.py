@@ -75,9 +75,8 @@ def execute(arguments: argparse.Namespace) -> int:
     if not results:
         return 1 if refused else 5
     rows = [_row(theorem, result) for theorem, result in results]
-    emit(arguments, {"schema": "alignprops-check/1", "subjects": _subjects_json(subjects), "claims": rows}, "")
-    if arguments.json != "-":
-        sys.stdout.write(_summary(subjects, results))
+    told_all = {"schema": "alignprops-check/1", "subjects": _subjects_json(subjects), "claims": rows}
+    emit(arguments, told_all, _summary(subjects, results))
     strict = configuration.strict
     return 1 if refused or any(result.fails(strict=strict) for _, result in results) else 0
 

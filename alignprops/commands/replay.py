@@ -19,6 +19,7 @@ from alignprops.report.failure import explain
 from alignprops.report.json_report import WITNESSES
 from alignprops.report.statement import describe
 from alignprops.subjects import Subject, kind_named, parse_subject
+from alignprops.subjects.adapters import Adaptation
 from alignprops.witness import Stored, find, load
 
 
@@ -38,7 +39,7 @@ def execute(arguments: argparse.Namespace) -> int:
     configuration = configuration_from(arguments)
     report_dir = configuration.report_dir or Path(DEFAULT_REPORT_DIR)
     stored = load(find(arguments.witness, [report_dir / WITNESSES, Path(".pytest_cache/d/alignprops")]))
-    theorem_id, _, subject_id = stored.claim.partition("::")
+    theorem_id = stored.claim.partition("::")[0]
     theorem = find_theorem(theorem_id)
     instance = stored.rebuild(theorem.instance_type)
     if getattr(instance, "kind", None) == LANGUAGE_MODEL:
@@ -46,7 +47,7 @@ def execute(arguments: argparse.Namespace) -> int:
             f"{stored.path}: the witness holds the pairs of a language model and not its weights; run the claim "
             f"{stored.claim} again with that model (alignprops run {theorem_id} --tier model --model …)"
         )
-    result = replay(theorem, subject_of(subject_id, theorem.kind), instance, configuration.settings).to_json()
+    result = replay(theorem, _subject(stored, theorem.kind), instance, configuration.settings).to_json()
     command = f"alignprops replay {stored.path}"
     emit(arguments, result, "\n".join([*_differences(stored), explain(describe(theorem), result, replay=command)]))
     return 1 if result["verdict"] in ("error", "refuted") else 0
@@ -63,6 +64,14 @@ def subject_of(subject_id: str, kind: str) -> Subject:
     if "/" in subject_id:  # the witness holds all of the model that the reference needs
         return replace(known.references[0], id=subject_id, exact=False)
     return parse_subject(subject_id, kind)
+
+
+def _subject(stored: Stored, kind: str) -> Subject:
+    """The subject of a stored claim; host code as it was adapted then."""
+    subject_id = stored.claim.partition("::")[2]
+    if not stored.recipe:
+        return subject_of(subject_id, kind)
+    return parse_subject(subject_id, kind, adaptation=Adaptation.of(stored.recipe))
 
 
 def _differences(stored: Stored) -> list[str]:

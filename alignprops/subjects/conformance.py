@@ -20,11 +20,13 @@ class Conformance:
         formulas: names that `--loss` takes for this kind.
         mistakes: of real code of this kind.
         twin: the reference that a subject should agree with, in the same convention, form and reduction.
-        case: a conformer on a problem: `call()` gives fresh tensors, `run(call)` outputs and gradients.
+        problem: the instances that mistakes are looked for on; theorems of the kind may have others beside.
+        case: a conformer on such a problem: `call()` gives fresh tensors, `run(call)` outputs and gradients.
     """
 
     main: str
     formulas: tuple[str, ...]
     mistakes: tuple[Mistake, ...]
     twin: Callable[[Conformer], Conformer]
+    problem: type
     case: Callable[[Conformer, Any], Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 #: Known bugs that are told at most.
 ALIKE = 3
-#: Two computations of the same thing differ by no more, in units of the dtype's rounding.
-ULPS = 64.0
+#: Instances that a mistake is compared on.
+INSTANCES = 12
 
 
 def diagnose(theorem: Theorem, conformer: Conformer, witnesses: Iterable[Any], *, subject: str) -> dict[str, Any]:
@@ -33,22 +34,23 @@ def diagnose(theorem: Theorem, conformer: Conformer, witnesses: Iterable[Any], *
         witnesses: instances that refute it, the simplest first.
         subject: how the code is reached (`package.module:attribute`), for the snippet.
     """
-    conformance = kind_named(theorem.kind).conformance
-    assert conformance is not None
-    found = [instance for instance in witnesses if instance is not None]
-    suspects = list(_suspects(theorem, conformer, conformance, found))
-    bugs = [known_bug(number) for mistake in suspects for number in mistake.bugs]
-    alike = bugs or list(bugs_like(theorem.kind, theorem.codes))
     from alignprops.subjects.adapters.snippet import snippet
 
+    conformance = kind_named(theorem.kind).conformance
+    assert conformance is not None
+    own = [instance for instance in witnesses if isinstance(instance, conformance.problem)]
+    suspects = list(_suspects(theorem, conformer, own))
+    bugs = [known_bug(number) for mistake in suspects for number in mistake.bugs]
+    alike = bugs or list(bugs_like(theorem.kind, theorem.codes))
+    shown = own[0] if own else _telling(conformer, conformance, _examples(theorem.kind))
     return {
         "property": {code: PROPERTY_CODES[code] for code in theorem.codes[:1]},
         "assumptions": list(conformer.assumptions),
         "behaves_like": [{"mistake": mistake.name, "told": mistake.told} for mistake in suspects],
-        "numbers": list(_numbers(conformer, conformance, found[0])) if found else [],
+        "numbers": [] if shown is None else list(_numbers(conformer, conformance, shown)),
         "alike": [_told(bug) for bug in dict.fromkeys(alike[:ALIKE])],
         "dead_options": _dead_options(theorem, conformer, conformance),
-        "snippet": snippet(conformer, conformance, found[0], subject) if found else None,
+        "snippet": None if shown is None else snippet(conformer, conformance, shown, subject),
     }
 
 
@@ -56,30 +58,55 @@ def _told(bug: KnownBug) -> dict[str, Any]:
     return {"number": bug.number, "source": bug.source, "symptom": bug.symptom, "links": list(bug.links)}
 
 
-def _suspects(
-    theorem: Theorem, conformer: Conformer, conformance: Conformance, witnesses: list[Any]
-) -> Iterator[Mistake]:
-    """The mistakes that give the subject's numbers on every instance, and not the honest ones on all."""
-    instances = [*witnesses, *theorem.examples.values(), *_more(theorem)]
+def _suspects(theorem: Theorem, conformer: Conformer, witnesses: list[Any]) -> Iterator[Mistake]:
+    """The mistakes that give the subject's numbers on the kind's examples and on the witnesses."""
+    conformance = kind_named(theorem.kind).conformance
+    assert conformance is not None
     honest = conformance.twin(conformer)
-    seen = [_attempt(conformer, conformance, instance) for instance in instances]
-    right = [_attempt(honest, conformance, instance) for instance in instances]
-    for mistake in conformance.mistakes:
+    for mistake in _candidates(theorem.kind, conformer):
         wrong = mistake.plant(honest)
-        if wrong is None:
-            continue
-        made = [_attempt(wrong, conformance, instance) for instance in instances]
-        if all(map(_agree, seen, made)) and not all(map(_agree, right, made)):
+        if wrong is not None and all(_same(conformer, wrong, conformance, instance) for instance in witnesses):
             yield mistake
 
 
-def _more(theorem: Theorem) -> list[Any]:
-    """Examples of the kind's other theorems: a mistake that only some inputs show must not be mistaken for another."""
+@lru_cache(maxsize=16)
+def _candidates(kind: str, conformer: Conformer) -> tuple[Mistake, ...]:
+    """The mistakes that give the subject's numbers on every example of the kind, and not the honest ones on all."""
+    conformance = kind_named(kind).conformance
+    assert conformance is not None
+    honest, examples = conformance.twin(conformer), _examples(kind)
+    seen = [_attempt(conformer, conformance, example) for example in examples]
+    right = [_attempt(honest, conformance, example) for example in examples]
+    found: list[Mistake] = []
+    for mistake in conformance.mistakes:
+        wrong = mistake.plant(honest)
+        made = [] if wrong is None else [_attempt(wrong, conformance, example) for example in examples]
+        if made and all(map(_agree, seen, made)) and not all(map(_agree, right, made)):
+            found.append(mistake)
+    return tuple(found)
+
+
+def _same(a: Conformer, b: Conformer, conformance: Conformance, instance: Any) -> bool:
+    return _agree(_attempt(a, conformance, instance), _attempt(b, conformance, instance))
+
+
+def _examples(kind: str) -> list[Any]:
+    """Instances of the kind that mistakes show on: the explicit ones of its theorems, each once."""
     from alignprops.registry import find_theorems
 
-    others = [other for other in find_theorems() if other.kind == theorem.kind]
-    examples = [example for other in others for example in other.examples.values()]
-    return [example for example in examples if isinstance(example, theorem.instance_type)][:8]
+    conformance = kind_named(kind).conformance
+    assert conformance is not None
+    examples = [example for theorem in find_theorems() if theorem.kind == kind for example in theorem.examples.values()]
+    return [example for example in dict.fromkeys(examples) if isinstance(example, conformance.problem)][:INSTANCES]
+
+
+def _telling(conformer: Conformer, conformance: Conformance, instances: list[Any]) -> Any | None:
+    """The first instance on which the numbers are not those of the honest twin."""
+    honest = conformance.twin(conformer)
+    for instance in instances:
+        if not _agree(_attempt(conformer, conformance, instance), _attempt(honest, conformance, instance)):
+            return instance
+    return None
 
 
 def _attempt(conformer: Conformer, conformance: Conformance, instance: Any) -> Found | str:

@@ -129,7 +129,8 @@ def parse_subject(
         raise
     except InputError as error:
         raise InputError(f"subject {name!r}: {error}") from error
-    return Subject(subject_id or name, kind, lambda: made)
+    recipe = adaptation.recipe if adaptation is not None else {}
+    return Subject(subject_id or name, kind, lambda: made, recipe=recipe)
 
 
 def _name_of(thing: Any) -> str:

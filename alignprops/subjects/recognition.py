@@ -62,4 +62,4 @@ def _within(few: list[str], many: list[str]) -> bool:
 def _telling(subject: Subject, assumption: str) -> Subject:
     made = subject.get()
     told = replace(made, assumptions=(assumption, *made.assumptions))
-    return replace(subject, get=lambda: told)
+    return replace(subject, get=lambda: told)  # its recipe has the formula that was recognised

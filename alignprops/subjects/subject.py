@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from alignprops._errors import InputError
@@ -39,6 +39,7 @@ class Subject:
         observed: None for a subject that is attacked with generated instances; for one that brings its own (a
             real model), the function that gives a theorem its instance, or says why it has none.
         suits: whether a theorem of the kind is worth asking about this subject (told without reading a model).
+        recipe: for adapted host code, the explicit parameters of its adapter, so that a witness can be replayed.
         self_contained: whether a stored instance is all that the kind's reference needs to judge it again.
     """
 
@@ -49,6 +50,7 @@ class Subject:
     observed: Callable[[Theorem], Any | NotApplicable] | None = None
     suits: Callable[[Theorem], bool] = _always
     self_contained: bool = True
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id) or self.id in RESERVED_SUBJECTS or "::" in self.id:

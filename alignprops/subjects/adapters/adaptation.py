@@ -40,6 +40,13 @@ class Adaptation:
     sign: int = 1
     mask_dtype: str = "bool"
 
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What is not as by default, as plain data for a stored witness; constants that are none are left out."""
+        given = {part.name: getattr(self, part.name) for part in fields(self)}
+        plain = {name: value for name, value in given.items() if value != getattr(Adaptation(), name)}
+        return {name: _plain(value) for name, value in plain.items()}
+
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> Adaptation:
         """From keyword arguments.
@@ -59,6 +66,12 @@ class Adaptation:
         _require("sign", made.sign, (1, -1))
         _require("mask_dtype", made.mask_dtype, ("bool", "int64", "float32"))
         return made
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: part for name, part in value.items() if isinstance(part, str | int | float | bool | None)}
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _names(returns: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
