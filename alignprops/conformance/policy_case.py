@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
@@ -13,8 +14,9 @@ from alignprops.conformance.call import Call, Found, make_call
 from alignprops.conformance.comparison import compare
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.policy import MASK, NAMES, PolicyProblem, PolicyReference
-from alignprops.conformance.precision import coarser, exactly, product, total
+from alignprops.conformance.precision import coarser, exactly, product, quotient, total
 from alignprops.expressions import Rounded
+from alignprops.losses.policy.aggregation import GLOBAL, MEANS, TOKEN_MEAN
 from alignprops.losses.policy.policy_loss import PolicyLoss
 
 Floats = NDArray[np.float64]
@@ -176,6 +178,10 @@ class PolicyCase:
                 choices[at] = index
         return self.with_problem(choices=choices)
 
+    def as_formula(self, loss: PolicyLoss, variant: str) -> PolicyCase:
+        """The same judged as another loss."""
+        return replace(self, as_loss=loss, as_variant=variant)
+
     def without_kl(self) -> PolicyCase:
         """The same with β = 0."""
         return self.with_option("beta", 0)
@@ -184,3 +190,93 @@ class PolicyCase:
         """The same where every policy is the one that sampled."""
         same = dict.fromkeys(("old_logps", "ref_logps", "rollout_logps"), self.problem.logps)
         return self.with_problem(**same, old_values=self.problem.values)
+
+    # --- other batches ----------------------------------------------------------------------------------------------
+
+    def padded(self, poison: tuple[float, ...]) -> PolicyCase:
+        """The problem with `poison` under the mask, one after the other, and two more columns of it."""
+        extra = [(0, 0), (0, 2)]
+        mask = np.pad(self.problem.mask, extra)
+        changed: dict[str, Any] = {"mask": mask, "upstream": np.pad(self.problem.upstream, extra)}
+        for at, name in enumerate(NAMES):
+            filling = np.resize(np.roll(np.array(poison), at), mask.shape)
+            changed[name] = np.where(mask != 0, np.pad(getattr(self.problem, name), extra), filling)
+        if BY_RESPONSE in self.subject.form:  # the advantage of a response is not under the mask
+            changed["advantages"][:, 0] = self.problem.advantages[:, 0]
+        return self.with_problem(**changed)
+
+    def cropped(self, value: Floats, to: PolicyCase) -> Floats:
+        """The main output without the columns that were added to another case."""
+        return value[:, : to.mask.shape[1]] if value.ndim == 2 else value
+
+    # --- on policy --------------------------------------------------------------------------------------------------
+
+    def policy_gradient(self) -> tuple[Rounded, Rounded]:
+        """The main output and its gradient where every ratio is 1: from the advantages alone, not from the loss."""
+        negated, table = exactly(-self.inputs["advantages"]), exactly(self.inputs["logps"])
+        of_logps = "of-logps" in self.loss.traits
+        terms = product(negated, table, self.dtype) if of_logps else negated
+        kept = Rounded(np.where(self.mask, terms.value, 0.0), np.where(self.mask, terms.error, 0.0))
+        slope = product(self.weights, negated, self.dtype)
+        if self.loss.level == "sequence":
+            counts = exactly(np.maximum(self.mask.sum(axis=1), 1))
+            mean = quotient(total(slope, self.dtype, where=self.mask), counts, self.dtype)
+            slope = Rounded(np.where(self.mask, mean.value[:, None], 0.0), mean.error[:, None])
+        if self.subject.reduction == "none":
+            return kept, slope
+        if self.subject.reduction == "sum":
+            return total(kept, self.dtype, where=self.mask, axis=None), slope
+        return self.reference.weighted(kept), slope
+
+    def named(self) -> Iterator[tuple[str, str, PolicyCase]]:
+        """Every argument that chooses by name, every name that is known for it, and the case that it stands for."""
+        from alignprops.conformance.policy_by_name import meanings  # it makes the reference, which needs this module
+
+        for argument in self.subject.extras:
+            for name, (loss, variant) in meanings(argument, self.loss).items():
+                yield argument, name, replace(self, as_loss=loss, as_variant=variant)
+
+    def rows(self, at: slice) -> PolicyCase:
+        """The responses at a slice of the batch."""
+        return self.with_problem(
+            **{name: np.ascontiguousarray(getattr(self.problem, name)[at]) for name in (*NAMES, "mask", "upstream")}
+        )
+
+    def loss_of_parts(self) -> Any:
+        """What the subject makes of two micro-batches, put together as documented: by tokens, responses, or added."""
+        half = len(self.mask) // 2
+        parts = [self.rows(slice(0, half)), self.rows(slice(half, None))]
+        values = [part.value(part.found) for part in parts]
+        if self.subject.reduction == "none":
+            together = np.concatenate(values)
+        elif self.adds_up:
+            together = np.asarray(sum(values))
+        else:
+            together = np.asarray(np.average(values, weights=[part.size for part in parts]))
+        return compare(together, self.expected_loss).found
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the loss of a batch is the sum of those of its micro-batches."""
+        return self.subject.reduction == "sum" or self.loss.mode(self.variant) == GLOBAL
+
+    @property
+    def size(self) -> int:
+        """What a micro-batch counts in the mean over a batch: its tokens or its responses."""
+        return int(self.mask.sum()) if self.loss.mode(self.variant) == TOKEN_MEAN else len(self.mask)
+
+    def loss_reversed(self) -> Any:
+        """What the subject makes of the responses in reverse, put in order again."""
+        turned = self.rows(slice(None, None, -1))
+        value = turned.value(turned.found)
+        return compare(value[::-1] if value.ndim else value, self.expected_loss).found
+
+    def doubled(self) -> PolicyCase:
+        """Every response said twice: each token once more behind them all, so that masks have holes."""
+        tables = {name: getattr(self.problem, name) for name in (*NAMES, "mask", "upstream")}
+        return self.with_problem(**{name: np.concatenate([table, table], axis=1) for name, table in tables.items()})
+
+    @property
+    def length_factor(self) -> int:
+        """What that does to the loss by its mode."""
+        return 1 if self.subject.reduction == "mean" and self.loss.mode(self.variant) in MEANS else 2

@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from alignprops.conformance.policy import PolicyProblem
+from alignprops.conformance.policy_enumeration import EnumerationProblem
 from alignprops.conformance.precision import DTYPES
 from alignprops.strategies.grids import ENTRIES, Choices, byte_strings, decode
 
@@ -58,4 +59,21 @@ def policy_problems(
         mask=(np.arange(t) < lengths[:, None]).astype(np.int64),
         choices=options,
         dtype=dtype,
+    )
+
+
+@st.composite
+def enumeration_problems(draw: Draw, *, max_k: int = 4) -> EnumerationProblem:
+    """Draw an `EnumerationProblem`: up to 4 responses, drawn up to 4 times each, of equal lengths half of the time."""
+    choices = Choices(draw(byte_strings(12 + 4 * max_k)))
+    k = choices.between(2, max_k)
+    equal, length = choices.between(0, 1) == 0, choices.between(1, 4)
+    return EnumerationProblem(
+        counts=np.array([choices.between(1, 4) for _ in range(k)], dtype=np.int64),
+        weights=np.array([choices.between(1, 9) for _ in range(k)], dtype=np.int64),
+        rewards=np.array([choices.pick(ENTRIES) for _ in range(k)]),
+        lengths=np.array([length if equal else choices.between(1, 4) for _ in range(k)], dtype=np.int64),
+        shift=float(choices.pick(ENTRIES)),
+        choices=np.array([choices.between(0, 3)] * 8, dtype=np.int64),
+        dtype=choices.pick(DTYPES),
     )

@@ -16,6 +16,7 @@ from alignprops.conformance.policy_case import (
     DUAL_FRACTION,
     KL,
     LOSS,
+    ON_POLICY,
     PolicyCase,
     form_of,
 )
@@ -42,13 +43,16 @@ def reference(
     chosen = loss.variant(variant)
     make = ByName if extras else TorchPolicyLoss
     made = make(loss, chosen, form, reduction)
+    names = {option.name for option in loss.options_of(chosen)}
+    if ON_POLICY in form:
+        names -= {"eps_low", "eps_high"}  # nothing is ever clipped
     return Conformer(
         made,
         loss,
         variant=chosen,
         form=form,
         reduction=reduction,
-        options=frozenset(option.name for option in loss.options_of(chosen)),
+        options=frozenset(names),
         extras=dict(extras or {}),
         outputs=_outputs(loss),
         assumptions=("the reference, written from its paper",),

@@ -30,6 +30,8 @@ from alignprops.losses.policy.symbols import (
     weight_bound,
 )
 
+#: Schulman et al. 2017, Eq. 6, negated.
+unclipped_surrogate = -ratio * advantages
 #: Schulman et al. 2017, Eq. 7, as printed and negated. Its two arguments are equal wherever nothing is clipped.
 surrogate_as_printed = -sp.Min(ratio * advantages, clipped_ratio * advantages)
 gain, cost = sp.Max(advantages, 0), sp.Max(-advantages, 0)

@@ -147,9 +147,12 @@ def _require_reference(binding: Binding, loss: PolicyLoss) -> None:
 
 
 def _options(loss: PolicyLoss, binding: Binding, adaptation: Adaptation) -> tuple[frozenset[str], dict[str, Any]]:
-    """As `options_of`; an option of another convention than the subject's is not asked for."""
+    """As `options_of`; an option of another convention than the subject's, or that does nothing, is not asked for."""
     optional = {name for names in loss.own_options.values() for name in names if len(loss.variants) > 1}
-    spared = {name: loss.option(name).values[0] for name in optional if not binding.takes(name)}
+    if "old_logps" in loss.inputs and not binding.takes("old_logps"):
+        optional.add("eps_low")  # on policy nothing is clipped
+    known = {option.name for option in loss.options}
+    spared = {name: loss.option(name).values[0] for name in optional & known if not binding.takes(name)}
     taken, constants = options_of(loss, binding, replace(adaptation, assume={**spared, **adaptation.assume}))
     return taken, constants
 
