@@ -202,10 +202,11 @@ def prune_entries(arguments: argparse.Namespace) -> int:
 
 def _evaluated(entry: Entry, expectations: Expectations, configuration: Configuration) -> tuple[bool, str]:
     """Whether the claim of an entry is refuted no longer, by its witness and then in full."""
-    from alignprops.commands.replay import subject_of
+    from alignprops.commands.replay import subject_of, subject_of_stored
     from alignprops.expected_claims import judge
     from alignprops.registry import find_theorem
     from alignprops.subjects import kind_named
+    from alignprops.witness import load
 
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # as for `python -m`: subjects are modules of the repository around
@@ -216,9 +217,15 @@ def _evaluated(entry: Entry, expectations: Expectations, configuration: Configur
         ours = {subject.id for subject in (*kind.references, *kind.counterfeits.values())}
         if entry.subject not in ours and "/" in entry.subject:
             return False, f"not judged: it is observed on a model, which an entry does not hold; {by_tests}"
-        if entry.subject not in ours and kind.adapt_with is not None:
+        witness = expectations.witness_of(entry)
+        if entry.subject not in ours and kind.adapt_with is not None and witness is None:
             return False, f"not judged: its adapter has parameters that only the tests know; {by_tests}"
-        subject = subject_of(entry.subject, theorem.kind)
+        adapted = witness is not None and kind.adapt_with is not None and entry.subject not in ours
+        subject = (
+            subject_of_stored(load(witness), theorem.kind)
+            if adapted and witness
+            else subject_of(entry.subject, theorem.kind)
+        )
     except InputError as error:
         return False, f"not judged: {error}; {by_tests}"
     found = judge(theorem, subject, configuration.settings, expectations)

@@ -47,7 +47,7 @@ def execute(arguments: argparse.Namespace) -> int:
             f"{stored.path}: the witness holds the pairs of a language model and not its weights; run the claim "
             f"{stored.claim} again with that model (alignprops run {theorem_id} --tier model --model …)"
         )
-    result = replay(theorem, _subject(stored, theorem.kind), instance, configuration.settings).to_json()
+    result = replay(theorem, subject_of_stored(stored, theorem.kind), instance, configuration.settings).to_json()
     command = f"alignprops replay {stored.path}"
     emit(arguments, result, "\n".join([*_differences(stored), explain(describe(theorem), result, replay=command)]))
     return 1 if result["verdict"] in ("error", "refuted") else 0
@@ -66,7 +66,7 @@ def subject_of(subject_id: str, kind: str) -> Subject:
     return parse_subject(subject_id, kind)
 
 
-def _subject(stored: Stored, kind: str) -> Subject:
+def subject_of_stored(stored: Stored, kind: str) -> Subject:
     """The subject of a stored claim; host code as it was adapted then."""
     subject_id = stored.claim.partition("::")[2]
     if not stored.recipe:
