@@ -18,7 +18,6 @@ from alignprops.strategies.sequences import sequence_problems
 from alignprops.training.sequence_problem import EPS, SequenceProblem
 from property_suites.log_probabilities.specimens import two_conversations
 
-Score = Any
 Values = Mapping[Symbol, Any]
 
 SOURCE = Ref("rafailov2023direct", where="Eq. 7")
@@ -45,10 +44,18 @@ counted = real("counted", r"\sum_t g\,1\{y_t = v\}")
 expected = real("expected", r"\sum_t g\,p_{t,v}")
 
 
+def _not_of_tensors(subject: Any) -> str | None:
+    from alignprops.subjects.sequence_scores import not_of_tensors
+
+    return not_of_tensors(subject)
+
+
 @theorem(
     "log-probabilities.lean.value",
     states=Eq(log_probability, target_logits - normalisers),
     kind="sequence-logprob",
+    codes=("REF",),
+    about=_not_of_tensors,
     source=SOURCE,
     on=sequence_problems(),
     rounding=ROUNDING,
@@ -62,17 +69,18 @@ expected = real("expected", r"\sum_t g\,p_{t,v}")
         "5 % off": Eq(log_probability, Rational(19, 20) * (target_logits - normalisers)),
     },
 )
-def value(score: Score, problem: SequenceProblem) -> Values:
+def value(subject: Any, problem: SequenceProblem) -> Values:
     """The lean log-probability of a response is the sum of its tokens' log-softmax, whatever the chunks and the dtype.
 
     float64, float32, bfloat16 and float16 inputs, with and without bias and scale, padded and with prompts; the
     tolerance bounds the rounding of a computation that accumulates in float32 (float64 for float64).
     """
+    from alignprops.subjects.sequence_scores import score_of
     from alignprops.training.sequence_tensors import score as measured
 
     sums = problem.sums
     return {
-        log_probability: bounded(measured(score, problem).logps, sums.logp_error),
+        log_probability: bounded(measured(score_of(subject), problem).logps, sums.logp_error),
         target_logits: sums.target_logits,
         normalisers: sums.normalisers,
         scored_tokens: problem.lengths,
@@ -94,6 +102,8 @@ def _() -> Any:
         "bias": Eq(bias_gradient, counted - expected),
     },
     kind="sequence-logprob",
+    codes=("REF",),
+    about=_not_of_tensors,
     source=SOURCE,
     on=sequence_problems(),
     rounding=ROUNDING,
@@ -112,14 +122,15 @@ def _() -> Any:
         "bias: scaled": {"bias": Eq(bias_gradient, scale * (counted - expected))},
     },
 )
-def gradient(score: Score, problem: SequenceProblem) -> Values:
+def gradient(subject: Any, problem: SequenceProblem) -> Values:
     """The gradient of the lean log-probabilities is the plain one, also for an upstream that differs between sequences.
 
     At states that predict nothing scored, padding included, it is exactly 0. The bias's is measured where there is one.
     """
+    from alignprops.subjects.sequence_scores import score_of
     from alignprops.training.sequence_tensors import score as measured
 
-    sums, found = problem.sums, measured(score, problem)
+    sums, found = problem.sums, measured(score_of(subject), problem)
     has_bias = float(problem.bias.any())
     return {
         upstream: problem.upstream[:, None, None],
