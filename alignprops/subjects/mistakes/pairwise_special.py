@@ -40,7 +40,6 @@ from alignprops.subjects.mistakes.pairwise import ignored
 Edit = Callable[[PairLoss, str], sp.Expr]
 _DPO = softplus(-pair_margin)
 _PENALTY = sp.Max(0, -chosen_log_ratio)
-_F_DPO = ("f-dpo-forward-kl", "f-dpo-js", "f-dpo-alpha")
 #: Each response's own log-probability × or ÷ its length.
 _TIMES_LENGTH = {policy_chosen: policy_chosen * chosen_length, policy_rejected: policy_rejected * rejected_length}
 _BY_LENGTH = {policy_chosen: policy_chosen / chosen_length, policy_rejected: policy_rejected / rejected_length}
@@ -364,12 +363,6 @@ _OF_LENGTHS = (
 )
 
 _OF_F_DIVERGENCES = (
-    Mistake(
-        "divergence-ignored",
-        "accepts an f-divergence and computes DPO, which is that of the reverse KL",
-        (),
-        rewriting(lambda *_: smoothed(pair_margin), *_F_DPO),
-    ),
     Mistake(
         "alpha-convention",
         "takes 1 - alpha for the order alpha of the divergence",
