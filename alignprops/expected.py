@@ -3,7 +3,7 @@
 The file `alignprops-expected.toml` in the host repository has one table a claim:
 
     [[expected]]
-    theorem = "preference-losses.pairwise.value"
+    theorem = "preference-losses.reference.value"
     subject = "mypkg.losses:ipo_loss"
     reason = "summed log-probabilities until release 2"
     issue = "https://github.com/me/mypkg/issues/7"
@@ -149,7 +149,7 @@ def _entry(table: Mapping[str, Any], where: str) -> Entry:
         if key not in known:
             raise UnknownNameError(f"key in {where}:", key, known)
     return Entry(
-        theorem=_id(table, "theorem", _THEOREM, where, "a theorem's id, such as preference-losses.pairwise.value"),
+        theorem=_id(table, "theorem", _THEOREM, where, "a theorem's id, such as preference-losses.reference.value"),
         subject=_id(table, "subject", _SUBJECT, where, "a subject's id, such as mypkg.losses:dpo_loss"),
         reason=_reason(table, where),
         issue=_text(table, "issue", where),

@@ -22,6 +22,7 @@ from theorem_files import FALSE, THEOREMS
 from alignprops.cli import build_parser
 from alignprops.expected import read_expectations
 from alignprops.options import OPTIONS
+from alignprops.registry import find_theorem
 
 ROOT = Path(__file__).parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
@@ -169,7 +170,8 @@ def test_the_example_of_an_entry_is_one(tmp_path: Path) -> None:
 
     (entry,) = read_expectations(file).entries
 
-    assert entry.claim == "preference-losses.pairwise.value::mypkg.losses:ipo_loss"
+    assert find_theorem(entry.theorem).kind == "pairwise-loss"
+    assert entry.claim == "preference-losses.reference.value::mypkg.losses:ipo_loss"
     assert tomllib.loads(text)["expected"][0].keys() == {
         "theorem", "subject", "reason", "issue", "expires", "added", "witness"
     }  # fmt: skip
