@@ -1,1 +1,4 @@
-"""Estimators of the KL divergence from samples: as values, and as losses."""
+"""Estimators of the KL divergence from samples, and divergences of whole distributions: as values, and as losses.
+
+k1, k2 and k3 estimate the same number and are three different losses; the theorems know which is which.
+"""
