@@ -57,12 +57,13 @@ def clips(subject: Any, problem: PolicyProblem) -> Values:
     from alignprops.conformance.comparison import compare
     from alignprops.conformance.policy_case import PolicyCase
     from alignprops.conformance.policy_readings import clipped_share, tokens_by_ratio
-    from alignprops.conformance.precision import exactly, quotient
+    from alignprops.conformance.precision import coarser, exactly, quotient
 
     advantages = np.where(problem.advantages == 0, 1.0, problem.advantages)
     case = PolicyCase(subject, problem).without_kl().with_problem(advantages=advantages, upstream=problem.upstream**0)
     idle = int((case.slope(case.found)[case.mask] == 0).sum())
-    share = quotient(exactly(idle), exactly(int(case.mask.sum())), case.dtype)
+    # A metric may be counted in single precision, whatever the loss is computed in.
+    share = quotient(exactly(idle), exactly(int(case.mask.sum())), coarser(case.dtype, "float32"))
     return {
         clip_fraction: compare(clipped_share(case), share).found,
         cut_fraction: share.value,

@@ -71,6 +71,7 @@ def moderate(subject: Any, problem: PolicyProblem) -> Values:
     examples={"ragged responses": PLAIN},
     counterfeits=True,
     mutants={
+        "finite: never": {"finite": Eq(poisoned_finite, 0)},
         "loss: negated": {"loss": Eq(poisoned_loss, -loss)},
         "masked gradient: that of all tokens": {"masked gradient": Eq(all_gradient, 0)},
     },
@@ -94,7 +95,10 @@ def overflow(subject: Any, problem: PolicyProblem) -> Values:
     effort=0.05,
     examples={"ragged responses": PLAIN},
     counterfeits=True,
-    mutants={"loss: negated": {"loss": Eq(poisoned_loss, -loss)}},
+    mutants={
+        "finite: never": {"finite": Eq(poisoned_finite, 0)},
+        "loss: negated": {"loss": Eq(poisoned_loss, -loss)},
+    },
     no_proof=NO_PROOF,
 )
 def non_finite(subject: Any, problem: PolicyProblem) -> Values:

@@ -108,6 +108,7 @@ def adapt_policy(code: Any, adaptation: Adaptation) -> Conformer:
     binding = bind(code, roles(loss), mapped)
     _require_reference(binding, loss)
     taken, constants = _options(loss, binding, adaptation)
+    spared = _fallbacks(binding)
     conformer = Conformer(
         _normal(binding, adaptation),
         loss,
@@ -115,10 +116,15 @@ def adapt_policy(code: Any, adaptation: Adaptation) -> Conformer:
         reduction=adaptation.reduction or "mean",
         options=taken,
         constants=constants,
-        extras=binding.extras,
+        extras={name: value for name, value in binding.extras.items() if name not in spared},
         precision=adaptation.precision,
         binding=binding,
-        assumptions=(f"judged as {loss.name}: {loss.title}", *told, *binding.told, *_told(binding, loss, taken)),
+        assumptions=(
+            f"judged as {loss.name}: {loss.title}",
+            *told,
+            *binding.told,
+            *_told(binding, loss, taken, spared),
+        ),
     )
     return _settled(conformer, binding, loss, adaptation)
 
@@ -157,7 +163,17 @@ def _options(loss: PolicyLoss, binding: Binding, adaptation: Adaptation) -> tupl
     return taken, constants
 
 
-def _told(binding: Binding, loss: PolicyLoss, taken: frozenset[str]) -> Iterator[str]:
+def _fallbacks(binding: Binding) -> list[str]:
+    """Keywords, None by default, that stand in for an option that is given, or belong to other losses of the family."""
+    known = {
+        name for loss in POLICY_LOSSES.values() for option in loss.options for name in (option.name, *option.aliases)
+    }
+    return [name for name, value in binding.extras.items() if value is None and name in known]
+
+
+def _told(binding: Binding, loss: PolicyLoss, taken: frozenset[str], spared: Sequence[str]) -> Iterator[str]:
+    for name in spared:
+        yield f"{name} is left at None: it stands in for an option that is given, or belongs to another loss"
     if not binding.takes(MASK):
         yield "every token counts: it takes no mask"
     if "old_logps" in loss.inputs and not binding.takes("old_logps"):
