@@ -13,7 +13,7 @@ from alignprops.conformance.comparison import compare
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.pairwise import LOGPS, POLICY_LOGPS, PairwiseProblem, sequence_inputs, token_inputs
 from alignprops.conformance.pairwise_case import LOSS, TOKENS, PairwiseCase
-from alignprops.conformance.precision import worlds
+from alignprops.conformance.precision import exactly, quotient, summed, worlds
 from alignprops.expressions import Rounded, follow_in
 from alignprops.losses.pairs.symbols import POLICY, REFERENCE, log_ratio_difference
 from alignprops.measured import Bounded
@@ -76,6 +76,13 @@ def at_the_reference(problem: PairwiseProblem) -> PairwiseProblem:
         reference_chosen_logps=problem.policy_chosen_logps,
         reference_rejected_logps=problem.policy_rejected_logps,
     )
+
+
+def mean_of(numbers: Bounded) -> Bounded:
+    """The mean over the first axis, in float64."""
+    total = summed([Rounded(numbers.value[at], numbers.error[at]) for at in range(len(numbers.value))], "float64")
+    made = quotient(total, exactly(float(len(numbers.value))), "float64")
+    return Bounded(np.asarray(made.value), np.asarray(made.error))
 
 
 def _other(name: str) -> str:

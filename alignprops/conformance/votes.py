@@ -133,6 +133,12 @@ class VotesCase:
         moved = np.abs(near.value - at.value) + near.error + at.error
         return Bounded(met.value, met.error + moved), there.known * back.known
 
+    @cached_property
+    def alone(self) -> tuple[Bounded, NDArray[np.int64]]:
+        """(K,) f(h) of the subject at the wanted differences, as `populations`: one vote for the chosen response."""
+        one = VotesCase(self.subject, replace(self.problem, votes=1.0), self.wanted)
+        return one.populations
+
     def _formula(self, differences: Floats) -> Rounded:
         """p·f(h) + (1 − p)·f(−h) of the formula, in float64."""
         return self._voted(*(self._expected(sign * differences) for sign in (1, -1)))

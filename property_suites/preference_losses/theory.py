@@ -28,6 +28,7 @@ MITCHELL = Ref("mitchell2023note", where="A note on DPO with noisy preferences")
 AZAR = Ref("azar2023general", where="Section 5")
 TANG = Ref("tang2024generalized", where="Section 3")
 FENG = Ref("feng2024towards", where="Section 3")
+LIU = Ref("liu2024decoding", where="Section 3")
 ZHAO = Ref("zhao2023slic", where="Section 2")
 CHOWDHURY = Ref("chowdhury2024provably", where="Section 3")
 
