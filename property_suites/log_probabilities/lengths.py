@@ -12,7 +12,15 @@ from alignprops import theorem
 from alignprops.conformance.logprob import LogpProblem
 from alignprops.quantity import nonnegative, real
 from alignprops.strategies.logprobs import logp_problems
-from property_suites.log_probabilities.notation import NO_PROOF, ROUNDING, SOURCE, defined, finite, logp
+from property_suites.log_probabilities.notation import (
+    NO_PROOF,
+    ROUNDING,
+    SOURCE,
+    defined,
+    finite,
+    logp,
+    needs_sequences,
+)
 from property_suites.log_probabilities.specimens import PLAIN, RAGGED
 
 Values = Mapping[Symbol, Any]
@@ -29,6 +37,7 @@ tokens_of_the_other = nonnegative("tokens_of_the_other", "n'")
     given={"it is finite": Eq(finite, 1), "the formula is finite": Eq(defined, 1)},
     kind="sequence-logprob",
     codes=("LEN",),
+    about=needs_sequences,
     source=SOURCE,
     on=logp_problems(sizes=(1.0,)),
     rounding=ROUNDING,
@@ -53,7 +62,7 @@ def homogeneous(subject: Any, problem: LogpProblem) -> Values:
     case = LogpCase(subject, constant)
     each = case.expected_tokens.value[case.scored]
     seen = compare(case.values(case.found), case.expected)
-    several = case.scored.astype(np.int64) if case.by_token else case.counts
+    several = case.counts
     once = np.ones_like(several)
     return {
         logp: seen.found,
@@ -61,5 +70,5 @@ def homogeneous(subject: Any, problem: LogpProblem) -> Values:
         defined: seen.defined,
         per_token: each[0] if len(each) else 0.0,
         tokens: once if case.averaged else several,
-        tokens_of_the_other: -once if case.by_token else several if case.averaged else once,
+        tokens_of_the_other: several if case.averaged else once,
     }
