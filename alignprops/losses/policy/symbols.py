@@ -55,7 +55,7 @@ EPS_LOW = Option(
 )
 EPS_HIGH = Option(
     "eps_high",
-    (1 / 4, 3 / 8, 1 / 8, 3 / 4),
+    (1 / 4, 3 / 8, 3 / 4, 1 / 8),
     "how far a ratio may rise above 1; where there is none, as far as it may fall below",
     aliases=(
         "cliprange_high",
