@@ -16,7 +16,7 @@ from torch import Tensor
 from alignprops.conformance.call import Call
 from alignprops.conformance.pairwise import LOGPS, MASK_OF
 from alignprops.losses.evaluation import evaluate
-from alignprops.losses.pairs.pair_loss import PairLoss
+from alignprops.losses.pairs.pair_loss import LD_ALPHA, PairLoss
 from alignprops.losses.pairs.symbols import LENGTHS, POLICY, REFERENCE
 
 _SYMBOLS = (*POLICY, *REFERENCE, *LENGTHS)
@@ -53,9 +53,18 @@ class TorchPairLoss:
         given = call.tensors[name]
         if self.form == "sequence":
             return given
-        mask = self.mask(name, call)
-        sums = torch.where(mask, given, 0).sum(dim=1)
-        return sums / mask.sum(dim=1) if self.loss.tokens(self.variant) == "mean" else sums
+        mask, tokens = self.mask(name, call), self.loss.tokens(self.variant)
+        kept = torch.where(mask, given, 0)
+        if tokens == "shared":
+            kept = kept * self.token_weights(name, call).to(kept.dtype)
+        return kept.sum(dim=1) / mask.sum(dim=1) if tokens == "mean" else kept.sum(dim=1)
+
+    def token_weights(self, name: str, call: Call) -> Tensor:
+        """(B, T): what tokens weigh in a loss of shared lengths; 1 up to the shorter response's length."""
+        chosen, rejected = (self.mask(part.name, call) for part in POLICY)
+        shorter = torch.minimum(chosen.sum(dim=1), rejected.sum(dim=1))[:, None]
+        rank = self.mask(name, call).cumsum(dim=1)
+        return torch.where(rank <= shorter, 1.0, float(call.options[LD_ALPHA]))
 
     def mask(self, name: str, call: Call) -> Tensor:
         """(B, T) bool: which tokens of an input count."""

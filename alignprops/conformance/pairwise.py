@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alignprops.conformance.precision import exactly, quotient, rounded_to, total, worlds
+from alignprops.conformance.precision import exactly, product, quotient, rounded_to, total, worlds
 from alignprops.expressions import Rounded, follow_in
 from alignprops.losses.pairs.pair_loss import PairLoss
 from alignprops.losses.pairs.symbols import LENGTHS, POLICY, REFERENCE
@@ -60,6 +60,12 @@ class PairwiseProblem:
     def lengths(self) -> dict[str, Ints]:
         """(B,) tokens of the chosen and of the rejected responses."""
         return {"chosen_lengths": self.chosen_mask.sum(axis=1), "rejected_lengths": self.rejected_mask.sum(axis=1)}
+
+    def token_weights(self, name: str, ld_alpha: float) -> Floats:
+        """(B, T): 1 for tokens of the response up to the shorter one's length, `ld_alpha` beyond; 0 where masked."""
+        mask, shorter = self.mask(name), np.minimum(*self.lengths.values())
+        shared = np.cumsum(mask, axis=1) <= shorter[:, None]
+        return np.where(mask, np.where(shared, 1.0, ld_alpha), 0.0)
 
     def sequence(self, name: str, tokens: str) -> Floats:
         """(B,) that input summed or averaged over its tokens, in numbers that the dtype has."""
@@ -155,11 +161,14 @@ def sequence_inputs(problem: PairwiseProblem, tokens: str) -> dict[str, Rounded]
     return made | {name: exactly(count) for name, count in problem.lengths.items()}
 
 
-def token_inputs(problem: PairwiseProblem, tokens: str, dtype: str) -> dict[str, Rounded]:
+def token_inputs(problem: PairwiseProblem, tokens: str, dtype: str, ld_alpha: float = 1.0) -> dict[str, Rounded]:
     """The inputs of a loss that sums or averages token log-probabilities itself, with the rounding of that."""
     made: dict[str, Rounded] = {}
     for name in LOGPS:
-        sums = total(exactly(problem.table(name)), dtype, where=problem.mask(name))
+        terms = exactly(problem.table(name))
+        if tokens == "shared":
+            terms = product(terms, exactly(problem.token_weights(name, ld_alpha)), dtype)
+        sums = total(terms, dtype, where=problem.mask(name))
         counts = exactly(problem.mask(name).sum(axis=1))
         made[name] = quotient(sums, counts, dtype) if tokens == "mean" else sums
     return made | {name: exactly(count) for name, count in problem.lengths.items()}

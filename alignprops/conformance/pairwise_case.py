@@ -24,7 +24,7 @@ from alignprops.conformance.pairwise import (
 )
 from alignprops.conformance.precision import coarser, exactly, product, quotient, total
 from alignprops.expressions import Rounded
-from alignprops.losses.pairs.pair_loss import PairLoss
+from alignprops.losses.pairs.pair_loss import LD_ALPHA, PairLoss
 
 Floats = NDArray[np.float64]
 #: The names of the forms: one log-probability a response, or one a token with masks.
@@ -104,7 +104,10 @@ class PairwiseCase:
         """The same for another loss or convention, on the same inputs."""
         tokens = loss.tokens(variant)
         by_tokens = self.subject.form == TOKENS
-        inputs = token_inputs(self.problem, tokens, self.dtype) if by_tokens else sequence_inputs(self.problem, tokens)
+        if by_tokens:
+            inputs = token_inputs(self.problem, tokens, self.dtype, self.options.get(LD_ALPHA, 1.0))
+        else:
+            inputs = sequence_inputs(self.problem, tokens)
         return PairwiseReference(loss, variant, inputs, self.options, self.dtype).expected
 
     @cached_property
@@ -133,8 +136,11 @@ class PairwiseCase:
             return by_row
         mask = self.problem.mask(name)
         weights = exactly(mask.astype(np.float64))
-        if self.loss.tokens(self.subject.variant) == "mean":
+        tokens = self.loss.tokens(self.subject.variant)
+        if tokens == "mean":
             weights = quotient(weights, exactly(mask.sum(axis=1)[:, None]), self.dtype)
+        if tokens == "shared":
+            weights = exactly(self.problem.token_weights(name, self.options[LD_ALPHA]))
         return product(Rounded(by_row.value[:, None], by_row.error[:, None]), weights, self.dtype)
 
     @cached_property
@@ -156,7 +162,7 @@ class PairwiseCase:
 
     def _shifted(self, name: str, constant: float) -> Floats:
         array: Floats = self.arrays[name].copy()
-        if self.subject.form == TOKENS and self.loss.tokens(self.subject.variant) == "sum":
+        if self.subject.form == TOKENS and self.loss.tokens(self.subject.variant) != "mean":
             first = self.problem.mask(name).argmax(axis=1)
             array[np.arange(len(array)), first] += constant
             return array

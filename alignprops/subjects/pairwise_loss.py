@@ -7,12 +7,15 @@ from functools import lru_cache
 
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.pair_torch import TorchPairLoss
-from alignprops.conformance.pairwise_case import SEQUENCE, TOKENS
+from alignprops.conformance.pairwise import PairwiseProblem
+from alignprops.conformance.pairwise_case import LOSS, SEQUENCE, TOKENS, PairwiseCase
 from alignprops.losses.pairs.pair_loss import PairLoss
 from alignprops.losses.pairs.table import PAIR_LOSSES
 from alignprops.subjects.adapters.pairwise import adapt_pairwise
+from alignprops.subjects.conformance import Conformance
 from alignprops.subjects.kinds import Kind, register_kind
-from alignprops.subjects.mistakes.pairwise import MISTAKES
+from alignprops.subjects.mistakes.pair_formulas import MISTAKES
+from alignprops.subjects.mistakes.pairwise_special import SPECIAL_MISTAKES
 from alignprops.subjects.subject import Subject
 
 KIND = "pairwise-loss"
@@ -26,7 +29,7 @@ def reference(loss: PairLoss, variant: str = "", form: str = SEQUENCE, reduction
         variant=variant,
         form=form,
         reduction=reduction,
-        options=frozenset(option.name for option in loss.options),
+        options=loss.live_options(variant),
         outputs=frozenset({"chosen_rewards", "rejected_rewards"}),
         assumptions=("the reference, evaluated from its expression",),
     )
@@ -46,7 +49,9 @@ def _subject(subject_id: str, made: Conformer) -> Subject:
 def _references() -> dict[str, Conformer]:
     """Every loss in every convention; DPO also from tokens and reduced, as host code comes."""
     made = {
-        loss.name if variant == "" else f"{loss.name}/{variant.replace(' ', '-')}": reference(loss, variant)
+        loss.name if variant == "" else f"{loss.name}/{variant.replace(' ', '-')}": reference(
+            loss, variant, form=TOKENS if loss.tokens(variant) == "shared" else SEQUENCE
+        )
         for loss in PAIR_LOSSES.values()
         for variant in loss.variants
     }
@@ -56,18 +61,23 @@ def _references() -> dict[str, Conformer]:
     return made
 
 
-#: The references that mistakes are planted in, so that each can be made somewhere.
-PLANTED_IN = ("dpo", "dpo/tokens")
+#: The references that mistakes of any loss are planted in, so that each can be made somewhere.
+PLANTED_IN = (
+    *("dpo", "dpo/tokens", "ipo/sum", "robust", "hinge", "squared-hinge", "exponential"),
+    *("simpo/absolute", "orpo/with-nll", "cpo/nll-mean", "f-dpo-forward-kl"),
+)
 
 
 def _counterfeits() -> dict[str, Subject]:
-    made: dict[str, Subject] = {}
-    for mistake in MISTAKES:
-        for name in PLANTED_IN:
-            wrong = mistake.plant(_references()[name])
-            if wrong is not None and mistake.name not in made:
-                made[mistake.name] = _subject(f"counterfeit/{mistake.name}", wrong)
-    return made
+    """Each mistake in the first reference that it can be made in; those of one loss know theirs."""
+    named = _references()
+    places = [(mistake, [named[name] for name in PLANTED_IN]) for mistake in MISTAKES]
+    places += [(mistake, list(named.values())) for mistake in SPECIAL_MISTAKES]
+    return {
+        mistake.name: _subject(f"counterfeit/{mistake.name}", wrong)
+        for mistake, honest in places
+        if (wrong := next(filter(None, map(mistake.plant, honest)), None)) is not None
+    }
 
 
 register_kind(
@@ -79,5 +89,8 @@ register_kind(
         references=tuple(_subject(name, made) for name, made in _references().items()),
         counterfeits=_counterfeits(),
         adapt_with=adapt_pairwise,
+        conformance=Conformance(
+            LOSS, tuple(PAIR_LOSSES), (*MISTAKES, *SPECIAL_MISTAKES), honest_twin, PairwiseProblem, PairwiseCase
+        ),
     )
 )

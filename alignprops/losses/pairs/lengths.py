@@ -1,4 +1,4 @@
-"""DPO that looks at how long the responses are: R-DPO and WPO.
+"""DPO that looks at how long the responses are: R-DPO, LD-DPO and WPO.
 
 The lengths are counts of tokens, and constants of the data.
 """
@@ -9,7 +9,7 @@ from sympy import exp
 
 from alignprops.atoms import softplus
 from alignprops.conformance.specification import Option
-from alignprops.losses.pairs.pair_loss import PairLoss
+from alignprops.losses.pairs.pair_loss import LD_ALPHA, PairLoss
 from alignprops.losses.pairs.symbols import (
     BETA,
     chosen_length,
@@ -25,6 +25,7 @@ alpha = nonnegative("alpha", r"\alpha")
 pair_weight = positive("pair_weight", r"w")
 
 _ALPHA = Option("alpha", (1 / 8, 1 / 2, 1 / 64, 0.0), "price of a token, in units of the reward", neutral=False)
+_LD_ALPHA = Option(LD_ALPHA, (1.0, 1 / 2, 1 / 4, 0.0), "weight of the tokens beyond the shorter response's length")
 
 LENGTH_LOSSES = (
     PairLoss(
@@ -34,6 +35,15 @@ LENGTH_LOSSES = (
         options=(BETA, _ALPHA),
         expressions={"": softplus(-(pair_margin + alpha * chosen_length - alpha * rejected_length))},
         traits=frozenset({"logistic", "difference", "monotone"}),
+    ),
+    PairLoss(
+        "ld-dpo",
+        "length-desensitised DPO: tokens beyond the shorter response's length weigh α, under policy and reference",
+        "Liu et al. 2024 (LD-DPO), Eq. 9 to 11",
+        options=(BETA, _LD_ALPHA),
+        expressions={"": softplus(-pair_margin)},
+        logps={"": "shared"},
+        traits=frozenset({"logistic", "monotone"}),
     ),
     PairLoss(
         "wpo",

@@ -79,6 +79,11 @@ def adapt_pairwise(code: Any, adaptation: Adaptation) -> Conformer:
     loss = pair_loss(adaptation.loss)
     binding = bind(code, roles(loss), adaptation)
     form, told = _form(binding, adaptation)
+    if form == SEQUENCE and loss.tokens(loss.variant(adaptation.variant)) == "shared":
+        raise InputError(
+            f"{loss.name} weighs tokens, so its inputs are token log-probabilities with masks; code that is given one "
+            "number a response computes dpo of it"
+        )
     taken, constants = options_of(loss, binding, adaptation)
     conformer = Conformer(
         _normal(binding, adaptation),

@@ -10,9 +10,11 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from alignprops.conformance.call import Call
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.pair_torch import TorchPairLoss
-from alignprops.losses.pairs.pair_loss import PairLoss
+from alignprops.losses.pairs.pair_loss import LD_ALPHA, PairLoss
+from alignprops.losses.pairs.symbols import POLICY
 from alignprops.subjects.mistakes.pairwise import Plant
 
 
@@ -51,6 +53,28 @@ def rewriting(edit: Callable[[PairLoss, str], sp.Expr], *losses: str) -> Plant:
             honest,
             function=WithExpression(loss, honest.variant, honest.form, honest.reduction, wrong),
         )
+
+    return plant
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenIsShared(TorchPairLoss):
+    """Tokens lose weight beyond the chosen response's length, whichever is shorter."""
+
+    def token_weights(self, name: str, call: Call) -> Tensor:
+        chosen = self.mask(POLICY[0].name, call).sum(dim=1)[:, None]
+        rank = self.mask(name, call).cumsum(dim=1)
+        return torch.where(rank <= chosen, 1.0, float(call.options[LD_ALPHA]))
+
+
+def weighing(wrong: type[TorchPairLoss]) -> Plant:
+    """A plant that weighs tokens otherwise where a loss weighs them by the shorter response's length."""
+
+    def plant(honest: Conformer) -> Conformer | None:
+        loss: Any = honest.specification
+        if loss.tokens(honest.variant) != "shared":
+            return None
+        return replace(honest, function=wrong(loss, honest.variant, honest.form, honest.reduction))
 
     return plant
 

@@ -33,7 +33,7 @@ from alignprops.losses.pairs.symbols import (
     rejected_reward,
     smoothed,
 )
-from alignprops.subjects.mistakes.edited_pairs import arranging, computing, rewriting
+from alignprops.subjects.mistakes.edited_pairs import ChosenIsShared, arranging, computing, rewriting, weighing
 from alignprops.subjects.mistakes.mistake import Mistake
 from alignprops.subjects.mistakes.pairwise import ignored
 
@@ -350,6 +350,13 @@ _OF_LENGTHS = (
         "multiplies R-DPO's price of a token by beta",
         (),
         rewriting(_replacing({price: price * beta}), "r-dpo"),
+    ),
+    Mistake("ld-alpha-ignored", "accepts LD-DPO's ld_alpha and ignores it", (), ignored("ld_alpha", 1.0)),
+    Mistake(
+        "ld-chosen-length",
+        "weighs down tokens beyond the chosen response's length, where LD-DPO does beyond the shorter one's",
+        (),
+        weighing(ChosenIsShared),
     ),
     Mistake(
         "weights-attached",

@@ -171,6 +171,7 @@ STRAIGHT: dict[tuple[str, str], Straight] = {
     ("rpo", "nll-mean"): lambda p, f, o: _dpo(p, f, o) - o["rpo_alpha"] * p.w / p.nw,
     ("rpo", "nll-sum"): lambda p, f, o: _dpo(p, f, o) - o["rpo_alpha"] * p.w,
     ("r-dpo", ""): _r_dpo,
+    ("ld-dpo", ""): lambda p, _, o: logistic(o["beta"] * h(p)),  # of log-probabilities that weigh tokens already
     ("wpo", ""): _wpo,
     ("f-dpo-forward-kl", ""): _f_dpo(lambda z, _: -1 / z),
     ("f-dpo-js", ""): _f_dpo(lambda z, _: np.log(2 * z / (1 + z))),

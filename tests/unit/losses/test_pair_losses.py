@@ -11,17 +11,23 @@ import sympy as sp
 import torch
 from flint import arb, ctx
 
-from alignprops._errors import UnknownNameError
+from alignprops._errors import InputError, UnknownNameError
 from alignprops.atoms import expand_atoms, limited_exp, log_sigmoid, sigmoid, softplus
 from alignprops.conformance.call import make_call, run
 from alignprops.conformance.pair_torch import TorchPairLoss
 from alignprops.conformance.pairwise import POLICY_LOGPS, PairwiseReference
+from alignprops.conformance.pairwise_case import PairwiseCase
 from alignprops.conformance.precision import exactly
 from alignprops.losses.pairs import PAIR_LOSSES, PairLoss, pair_loss
+from alignprops.losses.pairs.pair_loss import LD_ALPHA
 from alignprops.losses.pairs.reference_free import log_odds
 from alignprops.losses.pairs.sorting import Sorting
 from alignprops.losses.pairs.symbols import LENGTHS, POLICY, REFERENCE, policy_chosen, policy_rejected
 from alignprops.losses.pairs.table import ALIASES
+from alignprops.subjects.adapters.adaptation import Adaptation
+from alignprops.subjects.adapters.pairwise import adapt_pairwise
+from alignprops.subjects.pairwise_loss import _references
+from property_suites.preference_losses.specimens import RAGGED
 from tests.unit.losses.straight_pairs import STRAIGHT, Pairs
 
 CASES = [(loss, variant) for loss in PAIR_LOSSES.values() for variant in loss.variants]
@@ -185,7 +191,7 @@ def test_traits_are_true(loss: PairLoss, variant: str) -> None:
         if "monotone-unless-smoothed" in loss.traits and options["label_smoothing"] == 0:
             assert lists["monotone"][-1]
     assert "monotone" not in loss.traits or all(lists["monotone"])
-    if "couples-batch" not in loss.traits:
+    if "couples-batch" not in loss.traits and loss.tokens(variant) != "shared":  # of the tokens it is none
         assert all(lists["difference"]) == ("difference" in loss.traits)
     assert ("reference-free" in loss.traits) == (not loss.uses_reference)
     assert ("couples-batch" in loss.traits) == (loss.arrangement is not None)
@@ -196,7 +202,7 @@ def test_options_are_those_of_the_expression(loss: PairLoss, variant: str) -> No
     """Every symbol is an input or an option; what a convention does not look at is none of its options."""
     parts = [loss.expression(variant), *loss.stopped.values(), *loss.rewards]
     names = {symbol.name for part in parts for symbol in part.free_symbols} - {part.name for part in loss.stopped}
-    assert names - set(NAMES) == loss.live_options(variant)
+    assert names - set(NAMES) == loss.live_options(variant) - {LD_ALPHA}  # which weighs tokens before
     assert all(float(value).as_integer_ratio()[1] <= 1024 for option in loss.options for value in option.values)
 
 
@@ -221,6 +227,34 @@ def test_other_names_in_use_are_understood() -> None:
     assert not set(ALIASES) & set(PAIR_LOSSES)
     with pytest.raises(UnknownNameError, match="simpo"):
         pair_loss("simpoo")
+
+
+def test_length_desensitised_dpo_is_dpo_of_weighted_tokens() -> None:
+    """Token by token: weight 1 up to the shorter response's length and α beyond, for policy and reference alike."""
+    problem = RAGGED["ragged pairs in float64"]
+    case = PairwiseCase(_references()["ld-dpo"], problem)
+    alpha, b = case.options[LD_ALPHA], case.options["beta"]
+    assert 0 < alpha < 1
+    for row in range(3):
+        lengths = problem.chosen_mask[row].sum(), problem.rejected_mask[row].sum()
+        sums = []
+        for name in NAMES[:4]:
+            length = lengths[0 if "chosen" in name else 1]
+            tokens = getattr(problem, name)[row][:length]
+            sums.append(tokens[: min(lengths)].sum() + alpha * tokens[min(lengths) :].sum())
+        margin = b * ((sums[0] - sums[2]) - (sums[1] - sums[3]))
+        assert case.found.outputs["loss"][row] == pytest.approx(np.log1p(np.exp(-margin)))
+    assert PairwiseCase(_references()["dpo"], problem).found.outputs["loss"][0] != case.found.outputs["loss"][0]
+
+
+def test_length_desensitised_dpo_of_sequences_is_refused() -> None:
+    """One number a response does not tell its tokens apart."""
+
+    def code(policy_chosen_logps: Any, policy_rejected_logps: Any, beta: float) -> Any:
+        return policy_chosen_logps - policy_rejected_logps * beta
+
+    with pytest.raises(InputError, match="ld-dpo weighs tokens"):
+        adapt_pairwise(code, Adaptation.of({"loss": "ld-dpo"}))
 
 
 def test_sorting_tells_rows_and_ties() -> None:
