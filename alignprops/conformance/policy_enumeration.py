@@ -91,7 +91,7 @@ def surrogate_and_gain(subject: Conformer, problem: EnumerationProblem) -> tuple
     # What the dtype makes of the log-probabilities and of the centred rewards moves ρA.
     eps = SLACK * EPS[case.dtype]
     spread = np.expm1(eps * (np.abs(np.log(problem.policy)) + np.abs(np.log(problem.old)) + FUNCTION_ULPS))
-    error = float((problem.policy * np.abs(centred)) @ (spread + eps))
+    error = float((problem.policy * np.abs(centred)) @ (spread + eps)) + eps * float(np.abs(problem.rewards).max())
     return -case.value_read().found.value / share, Rounded(gain, error + _error(case) / share)
 
 

@@ -24,6 +24,26 @@ WORKS = {
         "R. Rafailov, A. Sharma, E. Mitchell, S. Ermon, C. D. Manning and C. Finn, Direct Preference Optimization: "
         "Your Language Model is Secretly a Reward Model, NeurIPS 2023, arXiv:2305.18290",
     ),
+    "liu2025understanding": Work(
+        "Liu et al. 2025",
+        "Z. Liu, C. Chen, W. Li, P. Qi, T. Pang, C. Du, W. S. Lee and M. Lin, Understanding R1-Zero-Like Training: "
+        "A Critical Perspective, 2025, arXiv:2503.20783",
+    ),
+    "schulman2017proximal": Work(
+        "Schulman et al. 2017",
+        "J. Schulman, F. Wolski, P. Dhariwal, A. Radford and O. Klimov, Proximal Policy Optimization Algorithms, "
+        "2017, arXiv:1707.06347",
+    ),
+    "williams1992simple": Work(
+        "Williams 1992",
+        "R. J. Williams, Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning, "
+        "Machine Learning 8, 1992",
+    ),
+    "ye2020mastering": Work(
+        "Ye et al. 2020",
+        "D. Ye et al., Mastering Complex Control in MOBA Games with Deep Reinforcement Learning, AAAI 2020, "
+        "arXiv:1912.09729",
+    ),
 }
 
 
