@@ -107,7 +107,7 @@ def alpha_divergence(order: float) -> Divergence:
 def optimum(rewards: Floats, log_reference: Floats, beta: float, divergence: Divergence) -> Floats:
     """(n,) log π*, the maximiser of E r − β D_f(π‖π_ref): z* = (f')⁻¹((r − λ)/β) with Σ π_ref z* = 1 (bisection).
 
-    Wang et al. 2023, Theorem 1; λ lies between min r − βf'(1) and max r − βf'(1), and above max r − βf'(∞).
+    Wang et al. 2023 (Beyond reverse KL); λ lies between min r − βf'(1) and max r − βf'(1), and above max r − βf'(∞).
     """
     at_one = float(divergence.slope(np.zeros(1))[0])
     low = max(float(rewards.min()) - beta * at_one, float(rewards.max()) - beta * divergence.highest)

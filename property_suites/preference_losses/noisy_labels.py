@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sympy import Eq, Ge, Gt, Le, Rational, Symbol, diff, log
+from sympy import Eq, Ge, Gt, Le, Lt, Min, Rational, Symbol, diff, log
 
 from alignprops import Tight, theorem
 from alignprops.atoms import expand_atoms, sigmoid, softplus
@@ -15,7 +15,16 @@ from alignprops.losses.pairs.symbols import beta
 from alignprops.quantity import positive, real
 from alignprops.strategies.pairs import pairwise_problems
 from alignprops.strategies.votes import votes_problems
-from property_suites.preference_losses.population import SMOOTHING, logit
+from property_suites.preference_losses.population import (
+    EXAMPLES,
+    SMOOTHING,
+    at_logit,
+    at_minimiser,
+    logit,
+    measured,
+    p,
+    population,
+)
 from property_suites.preference_losses.specimens import EXTREME, RAGGED, SINGLE
 from property_suites.preference_losses.theory import (
     CHOWDHURY,
@@ -37,7 +46,7 @@ from property_suites.preference_losses.theory import (
 )
 
 Values = Mapping[Symbol, Any]
-at_minimiser = real("loss_at_the_minimiser", "f(m^*)")
+at_best = real("loss_at_the_best_margin", "f(m^*)")
 excess = pair_loss - entropy(epsilon)
 #: m* = log((1 − ε)/ε).
 best_margin = log((1 - epsilon) / epsilon)
@@ -48,7 +57,7 @@ at_scaled = real("loss_at_scaled", r"f(\beta^2 h^*)")
 @theorem(
     "preference-losses.dpo.smoothed-minimum",
     states={
-        "its loss": Eq(at_minimiser, entropy(epsilon)),
+        "its loss": Eq(at_best, entropy(epsilon)),
         "never below the entropy": Ge(pair_loss, entropy(epsilon)),
         "parabola": Le(excess, (margin - best_margin) ** 2 / 8),
         "from below": Ge(excess, 2 * (sigmoid(margin) - (1 - epsilon)) ** 2),
@@ -97,7 +106,7 @@ def smoothed_minimum(subject: Any, problem: VotesProblem) -> Values:
         **options,
         difference: case.differences,
         pair_loss: there.losses,
-        at_minimiser: met[0],
+        at_best: met[0],
         at_doubled: met[1],
         at_scaled: met[2],
         known: there.known * met_known.prod(),
@@ -168,3 +177,53 @@ def _() -> Any:
         Eq(diff(softplus(-m), m), -sigmoid(-m), evaluate=False),
         Le(-sigmoid(-m), 0, evaluate=False),
     )
+
+
+@theorem(
+    "preference-losses.population.robust",
+    states={
+        "minimiser": Le(at_minimiser, population),
+        "its loss": Eq(at_minimiser, entropy((p - epsilon) / (1 - 2 * epsilon))),
+    },
+    given={**FINITE, "less agree than labels are right": Lt(epsilon, Min(p, 1 - p))},
+    kind="pairwise-loss",
+    codes=("REF", "SYM"),
+    source=CHOWDHURY,
+    on=votes_problems(),
+    rounding=THEORY_ROUNDING,
+    exact=False,
+    examples=EXAMPLES,
+    counterfeits=True,
+    about=only("robust"),
+    mutants={
+        "logit p": {"minimiser": Le(at_logit, population)},
+        "the entropy of the votes": {"its loss": Eq(at_minimiser, entropy(p))},
+    },
+)
+def robust(subject: Any, problem: VotesProblem) -> Values:
+    """Robust DPO takes observed votes q for clean ones: its minimiser is logit((q − ε)/(1 − 2ε)) (PO-7c).
+
+    Only where ε < q < 1 − ε is there one.
+    """
+    return measured(
+        subject,
+        problem,
+        {
+            at_minimiser: lambda share, flips: logit(_clean(share, flips)),
+            at_logit: lambda share, *_: logit(share),
+        },
+    )
+
+
+def _clean(share: float, flips: float) -> float:
+    """(q − ε)/(1 − 2ε), or ½ where there is no minimiser."""
+    return (share - flips) / (1 - 2 * flips) if flips < min(share, 1 - share) else 1 / 2
+
+
+@robust.proof("the clean votes", domain="any two losses ℓ(m), ℓ(−m); ε < ½", lemma=True)
+def _() -> Any:
+    here, there = real("l1", r"\ell(m)"), real("l2", r"\ell(-m)")
+    loss = ((1 - epsilon) * here - epsilon * there) / (1 - 2 * epsilon)
+    turned = ((1 - epsilon) * there - epsilon * here) / (1 - 2 * epsilon)
+    clean = (p - epsilon) / (1 - 2 * epsilon)
+    return Eq(p * loss + (1 - p) * turned, clean * here + (1 - clean) * there, evaluate=False)

@@ -35,7 +35,7 @@ from property_suites.preference_losses.theory import (
 )
 
 Values = Mapping[Symbol, Any]
-WANG = Ref("wang2023beyond", where="Theorem 1")
+WANG = Ref("wang2023beyond", where="Eq. 8 and Table 1")
 F_DPO = ("f-dpo-forward-kl", "f-dpo-js", "f-dpo-alpha")
 reward_difference = real("reward_difference", "r_w - r_l")
 

@@ -21,7 +21,6 @@ from alignprops.strategies.votes import votes_problems
 from property_suites.preference_losses.notation import RAFAILOV
 from property_suites.preference_losses.theory import (
     AZAR,
-    CHOWDHURY,
     CONVEX,
     DPO,
     FINITE,
@@ -372,53 +371,3 @@ def _() -> Any:
     voted = p * (difference - target) ** 2 + (1 - p) * (-difference - target) ** 2
     left = p * (1 - p) / beta**2
     return Eq(voted - left, (difference - (2 * p - 1) * target) ** 2, evaluate=False)
-
-
-@theorem(
-    "preference-losses.population.robust",
-    states={
-        "minimiser": Le(at_minimiser, population),
-        "its loss": Eq(at_minimiser, entropy((p - epsilon) / (1 - 2 * epsilon))),
-    },
-    given={**FINITE, "less agree than labels are right": Lt(epsilon, Min(p, 1 - p))},
-    kind="pairwise-loss",
-    codes=("REF", "SYM"),
-    source=CHOWDHURY,
-    on=votes_problems(),
-    rounding=THEORY_ROUNDING,
-    exact=False,
-    examples=EXAMPLES,
-    counterfeits=True,
-    about=only("robust"),
-    mutants={
-        "logit p": {"minimiser": Le(at_logit, population)},
-        "the entropy of the votes": {"its loss": Eq(at_minimiser, entropy(p))},
-    },
-)
-def robust(subject: Any, problem: VotesProblem) -> Values:
-    """Robust DPO takes observed votes q for clean ones: its minimiser is logit((q − ε)/(1 − 2ε)) (PO-7c).
-
-    Only where ε < q < 1 − ε is there one.
-    """
-    return measured(
-        subject,
-        problem,
-        {
-            at_minimiser: lambda share, flips: logit(_clean(share, flips)),
-            at_logit: lambda share, *_: logit(share),
-        },
-    )
-
-
-def _clean(share: float, flips: float) -> float:
-    """(q − ε)/(1 − 2ε), or ½ where there is no minimiser."""
-    return (share - flips) / (1 - 2 * flips) if flips < min(share, 1 - share) else 1 / 2
-
-
-@robust.proof("the clean votes", domain="any two losses ℓ(m), ℓ(−m); ε < ½", lemma=True)
-def _() -> Any:
-    here, there = real("l1", r"\ell(m)"), real("l2", r"\ell(-m)")
-    loss = ((1 - epsilon) * here - epsilon * there) / (1 - 2 * epsilon)
-    turned = ((1 - epsilon) * there - epsilon * here) / (1 - 2 * epsilon)
-    clean = (p - epsilon) / (1 - 2 * epsilon)
-    return Eq(p * loss + (1 - p) * turned, clean * here + (1 - clean) * there, evaluate=False)

@@ -43,9 +43,9 @@ from property_suites.preference_losses.theory import (
 )
 
 Values = Mapping[Symbol, Any]
-MENG = Ref("meng2024simpo", where="Section 2")
-HONG = Ref("hong2024orpo", where="Section 4")
-XU = Ref("xu2024contrastive", where="Section 3")
+MENG = Ref("meng2024simpo", where="Eq. 6")
+HONG = Ref("hong2024orpo", where="Eq. 6 and 7")
+XU = Ref("xu2024contrastive", where="Eq. 3 to 5")
 
 log_chosen = real("log_chosen", r"\log\pi_w")
 log_rejected = real("log_rejected", r"\log\pi_l")

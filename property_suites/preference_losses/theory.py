@@ -23,12 +23,11 @@ from alignprops.quantity import nonnegative, real
 THEORY_ROUNDING = Rounding(
     8, "what the code returns brings a bound of its dtype; options and shares of votes are dyadic"
 )
-CODE_ONLY = "the relation is the definition of what is measured; the code is not symbolic"
 MITCHELL = Ref("mitchell2023note", where="A note on DPO with noisy preferences")
-AZAR = Ref("azar2023general", where="Section 5")
-TANG = Ref("tang2024generalized", where="Section 3")
-FENG = Ref("feng2024towards", where="Section 3")
-LIU = Ref("liu2024decoding", where="Section 3")
+AZAR = Ref("azar2023general", where="Eq. 17")
+TANG = Ref("tang2024generalized", where="Table 1")
+FENG = Ref("feng2024towards", where="the gradient vector field of DPO")
+LIU = Ref("liu2024decoding", where="realignment by interpolated policies")
 ZHAO = Ref("zhao2023slic", where="Section 2")
 CHOWDHURY = Ref("chowdhury2024provably", where="Section 3")
 
