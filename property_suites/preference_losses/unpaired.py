@@ -44,7 +44,7 @@ _GRADIENT = {"the formula's gradient is finite": Eq(gradient_defined, 1)}
     on=unpaired_problems(),
     rounding=ROUNDING,
     exact=False,
-    effort=0.2,
+    effort=0.15,
     examples={**MIXED, **CLAMPED},
     counterfeits=True,
     mutants={"sign": Eq(loss, -expected_loss), "5 % off": Eq(loss, Rational(19, 20) * expected_loss)},
@@ -69,7 +69,7 @@ def value(subject: Any, problem: UnpairedProblem) -> Values:
     on=unpaired_problems(),
     rounding=ROUNDING,
     exact=False,
-    effort=0.2,
+    effort=0.15,
     examples={**MIXED, **CLAMPED},
     counterfeits=True,
     mutants={
@@ -105,7 +105,7 @@ def gradients(subject: Any, problem: UnpairedProblem) -> Values:
     on=unpaired_problems(sizes=(256.0, 2048.0, 64.0)),
     rounding=ROUNDING,
     exact=False,
-    effort=0.2,
+    effort=0.15,
     examples={**EXTREME, **ONE_CLASS},
     counterfeits=True,
     mutants={

@@ -162,7 +162,11 @@ def threshold(subject: Any, problem: UnpairedProblem) -> Values:
     from alignprops.conformance.unpaired_case import UnpairedCase, rows_of
 
     count = problem.desirable.size
-    shares = ((problem.choices[4] + 3 * np.arange(count)) % 7 + 1) / 8
+    options = UnpairedCase(subject, problem).options
+    turn = options["undesirable_weight"] / (options["desirable_weight"] + options["undesirable_weight"])
+    anywhere = ((problem.choices[4] + 3 * np.arange(count)) % 7 + 1) / 8
+    beside = turn * np.where(np.arange(count) % 4 < 2, 1 - 1 / 64, 1 + 1 / 64)
+    shares = np.where(problem.desirable == 1, beside, anywhere)  # some close to where the push turns round
     twice = rows_of(problem, np.repeat(np.arange(count), 2))
     labels = np.tile(np.array([1, 0], dtype=np.int64), count)
     upstream = np.stack([shares, 1 - shares], axis=1).reshape(-1)
