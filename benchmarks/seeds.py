@@ -5,6 +5,10 @@ the numbers of profile dev. Anything that is not as it must be is a finding: a r
 vacuous or an inconclusive claim. The exit code is 1 if there is one.
 
     python -m benchmarks.seeds --minutes 30 --processes 2
+
+The references of host code are many; to see them under hundreds of seeds, a few generated instances a claim:
+
+    python -m benchmarks.seeds --seeds 200 --host-code --generated 3 --processes 2
 """
 
 from __future__ import annotations
@@ -18,15 +22,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import ceil
 from queue import Empty
 from typing import Any
 
 from alignprops.config import resolve
 from alignprops.engine import attack_mutants, evaluate
+from alignprops.evidence.sampled import sample
 from alignprops.registry import find_theorems
 from alignprops.results import Verdict
 from alignprops.settings import Settings
 from alignprops.subjects import Subject, references_for
+from alignprops.subjects.kinds import HOST_KINDS
 from alignprops.theorems import Theorem
 
 AS_EXPECTED = (Verdict.HELD, Verdict.PROVED)
@@ -53,9 +60,20 @@ class SeedReport:
         self.findings += other.findings
 
 
-def check_seed(seed: int, stop: Any) -> SeedReport:
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is checked at a seed: kinds of host code only, and only so many generated instances a claim (0: all)."""
+
+    host_code: bool = False
+    generated: int = 0
+
+
+def check_seed(seed: int, stop: Any, scope: Scope = Scope()) -> SeedReport:  # frozen
     """All claims and all mutants at one seed; `complete` is False if `stop` was set on the way."""
     report = SeedReport(seed)
+    if scope.generated:
+        report.complete = _check_generated(seed, stop, scope, report)
+        return report
     settings = resolve({"profile": "dev", "seed": seed}, environment={}).settings
     for theorem in find_theorems():
         for subject in references_for(theorem):
@@ -67,6 +85,26 @@ def check_seed(seed: int, stop: Any) -> SeedReport:
         _check_mutants(theorem, settings, report)
     report.complete = True
     return report
+
+
+def _check_generated(seed: int, stop: Any, scope: Scope, report: SeedReport) -> bool:
+    """Every claim on a few generated instances; False if `stop` was set on the way."""
+    for theorem in find_theorems():
+        if scope.host_code and theorem.kind not in HOST_KINDS:
+            continue
+        settings = Settings(max_examples=ceil(scope.generated / theorem.effort), seed=seed)
+        for subject in references_for(theorem):
+            if stop.is_set():
+                return False
+            claim = f"{theorem.id}::{subject.id}"
+            exact = theorem.exact and subject.exact
+            tally = sample(theorem, subject.get(), exact=exact, name=claim, settings=settings, explicit=False)
+            wrong = tally.smallest_failure is not None or tally.too_small is not None
+            report.verdicts["refuted" if wrong else "survived"] += 1
+            report.instances += tally.effective
+            if wrong:
+                report.findings.append(f"{claim} at seed {seed}: {tally.broken or 'the tolerance is too small'}")
+    return True
 
 
 def _check_claim(theorem: Theorem, subject: Subject, settings: Settings, report: SeedReport) -> None:
@@ -89,22 +127,25 @@ def _check_mutants(theorem: Theorem, settings: Settings, report: SeedReport) -> 
 # --- processes ------------------------------------------------------------------------------------------------------
 
 
-def _work(last_seed: Any, stop: Any, reports: Any) -> None:
+def _work(last_seed: Any, stop: Any, reports: Any, seeds: int | None, scope: Scope) -> None:
     """Take the next seed until told to stop; Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while not stop.is_set():
         with last_seed.get_lock():
             last_seed.value += 1
             seed = last_seed.value
-        reports.put(check_seed(seed, stop))
+        if seeds is not None and seed > seeds:
+            break
+        reports.put(check_seed(seed, stop, scope))
     reports.put(None)
 
 
-def run(minutes: float, processes: int) -> Iterator[SeedReport]:
-    """The reports of seeds 1, 2, 3 … as they come in, until the time is up or Ctrl-C."""
+def run(minutes: float, processes: int, seeds: int | None, scope: Scope) -> Iterator[SeedReport]:
+    """The reports of seeds 1, 2, 3 … as they come in, until there are enough, the time is up, or Ctrl-C."""
     context = mp.get_context("spawn")
     last_seed, stop, reports = context.Value("q", 0), context.Event(), context.Queue()
-    workers = [context.Process(target=_work, args=(last_seed, stop, reports)) for _ in range(processes)]
+    given = (last_seed, stop, reports, seeds, scope)
+    workers = [context.Process(target=_work, args=given) for _ in range(processes)]
     deadline = time.monotonic() + 60 * minutes
     for worker in workers:
         worker.start()
@@ -139,11 +180,15 @@ def main() -> int:
     """Run, print the findings as they come and the totals at the end."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=30, help="how long (default: 30)")
+    parser.add_argument("--seeds", type=int, help="how many, if the time allows (default: no limit)")
+    parser.add_argument("--host-code", action="store_true", help="only theorems about host code")
+    parser.add_argument("--generated", type=int, default=0, help="only so many generated instances a claim")
     parser.add_argument("--processes", type=int, default=1, help="how many at once (default: 1)")
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # claims are small; threads would only contend
+    scope = Scope(arguments.host_code, arguments.generated)
     started, total, complete = time.monotonic(), SeedReport(0), 0
-    for report in run(arguments.minutes, arguments.processes):
+    for report in run(arguments.minutes, arguments.processes, arguments.seeds, scope):
         total.add(report)
         complete += report.complete
         for finding in report.findings:

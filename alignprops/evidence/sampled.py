@@ -93,8 +93,10 @@ class Tally:
         return record
 
 
-def sample(theorem: Theorem, subject: Any, *, exact: bool, name: str, settings: Settings) -> Tally:
-    """Attack `theorem` on `subject` with the explicit instances, then with generated ones.
+def sample(
+    theorem: Theorem, subject: Any, *, exact: bool, name: str, settings: Settings, explicit: bool = True
+) -> Tally:
+    """Attack `theorem` on `subject` with the explicit instances (unless told otherwise), then with generated ones.
 
     Raises:
         MeasureFailed: the measure raised, or broke its contract; the exception is chained.
@@ -106,7 +108,7 @@ def sample(theorem: Theorem, subject: Any, *, exact: bool, name: str, settings: 
     attack = _Attack(inspector, settings)
     # Generated also if an explicit one refutes, for a simpler witness. The tally keeps the simplest and the worst.
     with restored_generators(), suppress(Refutation):
-        attack.explicit(explicit_instances(theorem).values())
+        attack.explicit(explicit_instances(theorem).values() if explicit else ())
         drive(
             theorem.on,
             attack.generated,

@@ -45,13 +45,12 @@ def test_every_theorem_about_host_code_refutes_something(matrix: KillMatrix, the
 
 
 def test_there_are_counterfeits_from_the_list_of_known_bugs() -> None:
-    """At least sixty, each naming rows of the list."""
+    """At least sixty name rows of the list, and only rows that there are."""
     named = {
         (kind.name, m.name): m.bugs for kind in KINDS.values() if kind.conformance for m in kind.conformance.mistakes
     }
 
-    assert len(named) >= 60
-    assert all(named.values())
+    assert sum(bool(bugs) for bugs in named.values()) >= 60
     assert {number for bugs in named.values() for number in bugs} <= {bug.number for bug in known_bugs()}
 
 
