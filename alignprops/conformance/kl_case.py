@@ -19,7 +19,7 @@ from alignprops.conformance.kl import (
     expected_of_tokens,
     through_softmax,
 )
-from alignprops.conformance.precision import coarser, exactly, product, quotient, total
+from alignprops.conformance.precision import coarser, exactly, product, quotient, rounded_to, total
 from alignprops.expressions import Rounded
 from alignprops.losses.estimators.estimator import Divergence, Estimator
 
@@ -92,7 +92,9 @@ class KlCase:
         problem = self.problem
         read = {TOKENS: problem.tokens, LOGITS: problem.logits, LOG_PROBS: problem.log_probs}[self.form]
         policy, reference = input_names(self.form)
-        made: dict[str, NDArray[Any]] = {policy: read(problem.policy), reference: read(problem.reference)}
+        given = {policy: read(problem.policy), reference: read(problem.reference)}
+        # Numbers that the code's own precision has, where that is coarser: what it casts away is no error of its.
+        made: dict[str, NDArray[Any]] = {name: rounded_to(table, self.dtype) for name, table in given.items()}
         if not self.masked:
             return made
         labels = {} if self.form == TOKENS else {"labels": np.where(problem.kept, 0, IGNORED_LABEL)}

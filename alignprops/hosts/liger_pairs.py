@@ -27,6 +27,7 @@ _FUSED = (
     "the vocabulary has two tokens, and the labels of masked tokens are ignored",
     "it computes in float32; the log-probabilities pass through its log-softmax, and the bounds are those of bfloat16",
 )
+_LOGARITHMS = "its logarithms of label_smoothing are in float32, and so are the bounds"
 _IGNORED = -100
 
 
@@ -114,7 +115,10 @@ def _bare(host: Host, form: _Form, function: Any) -> Subject:
 
     name = f"{function.__name__}.preference_loss_fn{form.setting}"
     code = wrapper(called, inputs, tuple(form.options))
-    return host.subject(name, "pairwise-loss", code, _BARE.format(function.__name__), **_judged(form))
+    single = form.loss == "exo-pair"
+    told = [_BARE.format(function.__name__), *([_LOGARITHMS] if single else [])]
+    precision = "float32" if single else None
+    return host.subject(name, "pairwise-loss", code, *told, precision=precision, **_judged(form))
 
 
 def _fused(host: Host, form: _Form, module: Any) -> Subject:

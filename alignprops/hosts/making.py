@@ -101,6 +101,27 @@ def load(host: Host, module: str) -> Any:
         raise InputError(f"{module} of {host.name} {host.version} cannot be imported ({told}){missing}") from error
 
 
+def found_in(host: Host, places: Sequence[str], name: str) -> Any:
+    """What has that name in the first of the modules that the installed version has; None if it has none of them.
+
+    Raises:
+        InputError: one of them is there and cannot be imported.
+    """
+    for place in places:
+        try:
+            module = importlib.import_module(place)
+        except ModuleNotFoundError as error:
+            if place.startswith(error.name or " "):  # a release that keeps it elsewhere
+                continue
+            load(host, place)
+        except Exception:  # noqa: BLE001  # to be told by `load`
+            load(host, place)
+        else:
+            if hasattr(module, name):
+                return getattr(module, name)
+    return None
+
+
 def wrapper(call: Callable[..., Any], inputs: Sequence[str], options: Sequence[str] = ()) -> Callable[..., Any]:
     """A function with the named arguments that calls `call` with them, by keyword."""
 

@@ -26,10 +26,11 @@ def subjects() -> list[Subject]:
     Raises:
         InputError: openrlhf is not installed, too old, or cannot be imported.
     """
-    from alignprops.hosts import openrlhf_losses, openrlhf_policy
+    from alignprops.hosts import openrlhf_advantages, openrlhf_estimators, openrlhf_losses, openrlhf_policy
 
     host = imported()
-    return openrlhf_losses.subjects(host) + openrlhf_policy.subjects(host)
+    losses = openrlhf_losses.subjects(host) + openrlhf_policy.subjects(host)
+    return losses + openrlhf_estimators.subjects(host) + openrlhf_advantages.subjects(host)
 
 
 def imported() -> Host:

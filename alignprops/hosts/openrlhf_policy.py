@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from alignprops.subjects import Subject
 
 _LOG_RATIO = "it limits log-ratios to ±20"
+_DUAL_FRACTION = "its clip fraction does not count what the dual clip cuts, and is not looked at"
 _RANGE = {"eps_low": "clip_eps_low", "eps_high": "clip_eps_high"}
 _DUAL = {**_RANGE, "dual_clip": "dual_clip"}
 #: Name of the subject: the formula, its convention, the options, other arguments of the constructor.
@@ -44,7 +45,9 @@ def _policy(host: Host, module: Any, name: str) -> Subject:
     code = wrapper(called, ("logps", "old_logps", "advantages", "mask"), tuple(options))
     told = [_LOG_RATIO] if settings.get("policy_loss_type") != "gspo" else []
     judged: dict[str, Any] = {"loss": loss, "variant": variant, "form": "tokens"}
-    judged |= {"returns": ("loss", "clip_fraction", "approx_kl"), "mask_dtype": "int64", "reduction": "mean"}
+    fraction = "_" if "dual_clip" in options else "clip_fraction"
+    told += [_DUAL_FRACTION] if fraction == "_" else []
+    judged |= {"returns": ("loss", fraction, "approx_kl"), "mask_dtype": "int64", "reduction": "mean"}
     return host.subject(f"PolicyLoss/{name}", "policy-loss", code, *told, **judged)
 
 

@@ -16,8 +16,10 @@ def subjects() -> list[Subject]:
     Raises:
         InputError: torchtune is not installed, too old, or cannot be imported.
     """
+    from alignprops.hosts import torchtune_estimators
+
     host = installed("torchtune", "torchtune", least="0.4", tried="0.6.1 with torchao 0.10.0")
-    return _pairs(host) + _policy(host)
+    return _pairs(host) + _policy(host) + torchtune_estimators.subjects(host)
 
 
 def _pairs(host: Host) -> list[Subject]:

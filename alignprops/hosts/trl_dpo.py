@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 _TOLD = (
     "called as DPOTrainer._compute_loss with a stand-in trainer and models",
     "the models return the given token log-probabilities, 0 under the mask as trl's fused head has it",
-    "its rewards are what it logs: means over the batch",
+    "its rewards are what it gathers to log their means",
 )
 _SINGLE = "the log-probabilities are cast to float32: for float64 it has no limit of the exponent and raises KeyError"
+_LOGARITHMS = "its logarithms of label_smoothing are in float32, and so are the bounds"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ _FORMS = (
     _Form("hinge", "hinge", "hinge"),
     _Form("ipo", "ipo", "ipo", "mean"),
     _Form("ipo/keep_end", "ipo", "ipo", "mean", told=(_KEEP_END,), first_counts=True),
-    _Form("exo_pair", "exo_pair", "exo-pair", options=_SMOOTHED),
+    _Form("exo_pair", "exo_pair", "exo-pair", options=_SMOOTHED, told=(_LOGARITHMS,), precision="float32"),
     _Form("nca_pair", "nca_pair", "nca-pair"),
     _Form("robust", "robust", "robust", options=_SMOOTHED),
     _Form("bco_pair", "bco_pair", "bco-pair", told=("the rewards' shift is 0: it has no running mean",)),
@@ -132,17 +134,18 @@ class _Called:
         chosen, rejected = (_masked(given[name], given[mask]) for name, mask in zip(PAIR, MASKS, strict=False))
         reference = [_masked(given[name], given[mask]) for name, mask in zip(PAIR[2:], MASKS, strict=True)]
         policy = torch.cat([chosen, rejected])
-        if self.form.precision == "float32" and policy.dtype is torch.float64:
+        if _SINGLE in self.form.told and policy.dtype is torch.float64:
             policy, reference = policy.float(), [part.float() for part in reference]
         completion = torch.cat([given[mask] for mask in MASKS]).long()
         completion = torch.cat([torch.full((len(completion), 1), shift), completion], dim=1)
         me = self._trainer(Returning(policy), Returning(torch.cat(reference)), given)
+        gathered: list[Tensor] = []
+        me.accelerator.gather = lambda tensor: gathered.append(tensor) or tensor
         ids = torch.ones_like(completion)
         inputs = {"input_ids": ids, "attention_mask": ids, "completion_mask": completion}
         loss = self.trainer._compute_loss(me, me.model, inputs, False)
-        logged = me._metrics["train"]
-        rewards = {f"{side}_rewards": torch.tensor(logged[f"rewards/{side}"][0]) for side in ("chosen", "rejected")}
-        return {"loss": loss, **rewards}
+        sides = ("chosen", "rejected")
+        return {"loss": loss, **{f"{side}_rewards": _logged(me, f"rewards/{side}", gathered) for side in sides}}
 
     def _trainer(self, model: Any, reference: Any, given: Mapping[str, Any]) -> SimpleNamespace:
         options = {attribute: given[option] for option, attribute in self.form.options.items()}
@@ -170,6 +173,16 @@ class _Called:
             _tp_size=1,
             **settings,
         )
+
+
+def _logged(me: SimpleNamespace, metric: str, gathered: Sequence[Tensor]) -> Tensor:
+    """What was gathered for a metric: the first whose mean is logged under that name."""
+    (mean,) = me._metrics["train"][metric]
+    return next(tensor for tensor in gathered if tensor.is_floating_point() and _same(tensor.mean().item(), mean))
+
+
+def _same(a: float, b: float) -> bool:
+    return a == b or (math.isnan(a) and math.isnan(b))
 
 
 def _masked(logps: Tensor, mask: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,28 +11,9 @@ from alignprops.hosts.trl_parts import accelerator
 if TYPE_CHECKING:
     from alignprops.subjects import Subject
 
-#: Where the trainers are, by release: the first that can be imported counts.
-_PLACES = {
-    "CPOTrainer": ("trl.experimental.cpo.cpo_trainer", "trl.trainer.cpo_trainer"),
-    "ORPOTrainer": ("trl.experimental.orpo.orpo_trainer", "trl.trainer.orpo_trainer"),
-}
 _CPO = "called as CPOTrainer.cpo_loss with a stand-in trainer that has the settings and nothing else"
 _ORPO = "called as ORPOTrainer.odds_ratio_loss with a stand-in trainer that has the settings and nothing else"
 _RATIOS = "it has no reference model: it is given the log-ratios of policy and reference"
-
-
-def trainers(host: Host) -> dict[str, Any]:
-    """The trainers that the installed version has, by name."""
-    found: dict[str, Any] = {}
-    for name, places in _PLACES.items():
-        for place in places:
-            try:
-                found[name] = getattr(importlib.import_module(place), name)
-                break
-            except (ImportError, AttributeError):
-                continue
-    del host
-    return found
 
 
 def subjects(host: Host, found: dict[str, Any]) -> list[Subject]:

@@ -20,10 +20,10 @@ def subjects() -> list[Subject]:
     Raises:
         InputError: verl is not installed, too old, or cannot be imported.
     """
-    from alignprops.hosts import verl_policy
+    from alignprops.hosts import verl_advantages, verl_estimators, verl_policy
 
     host = imported()
-    return verl_policy.subjects(host)
+    return verl_policy.subjects(host) + verl_estimators.subjects(host) + verl_advantages.subjects(host)
 
 
 def imported() -> Host:

@@ -23,25 +23,34 @@ _K4 = -log_ratio * sp.exp(-log_ratio) - sp.exp(-log_ratio) + 1  # e^L L − e^L 
 _K4_SLOPE = log_ratio * sp.exp(-log_ratio) - sp.exp(-log_ratio) + (excess(-log_ratio) + 1 - log_ratio)
 
 PLAIN, STRAIGHT_THROUGH, CORRECTED, CLAMPED = "plain", "straight-through", "score-corrected", "clamped"
+CLAMPED_STRAIGHT = "clamped straight-through"
 _OWN = "its gradient is that of its value"
 _STRAIGHT = "its gradient is that of k2, so that as a loss it follows the reverse KL"
 _CORRECTED = "its gradient is that of exp(log π − stop(log π)) times it: the score of the sample is not forgotten"
 _CLAMPED = f"the log-ratio is kept within ±{CLAMP_RATIO} and the estimate within ±{CLAMP_VALUE}, with their gradients"
+_CLAMPED_STRAIGHT = f"the estimate is kept within ±{CLAMP_VALUE}, and its gradient is that of k2, not kept"
 
 
 def _within(expression: sp.Expr, limit: int) -> sp.Expr:
     return sp.Max(-limit, sp.Min(limit, expression))
 
 
+_K3_CLAMPED = _within(excess(_within(-log_ratio, CLAMP_RATIO)), CLAMP_VALUE)
 TOKEN_ESTIMATORS = (
     Estimator(
         "k3",
         "k3, the estimator of low variance: exp(−l) − 1 + l",
         "Schulman 2020, k3",
-        variants={PLAIN: _OWN, STRAIGHT_THROUGH: _STRAIGHT, CORRECTED: _CORRECTED, CLAMPED: _CLAMPED},
+        variants={
+            PLAIN: _OWN,
+            STRAIGHT_THROUGH: _STRAIGHT,
+            CORRECTED: _CORRECTED,
+            CLAMPED: _CLAMPED,
+            CLAMPED_STRAIGHT: _CLAMPED_STRAIGHT,
+        },
         expression=_K3,
-        values={CLAMPED: _within(excess(_within(-log_ratio, CLAMP_RATIO)), CLAMP_VALUE)},
-        slopes={STRAIGHT_THROUGH: log_ratio, CORRECTED: _K3 + 1 - sp.exp(-log_ratio)},
+        values={CLAMPED: _K3_CLAMPED, CLAMPED_STRAIGHT: _K3_CLAMPED},
+        slopes={STRAIGHT_THROUGH: log_ratio, CLAMPED_STRAIGHT: log_ratio, CORRECTED: _K3 + 1 - sp.exp(-log_ratio)},
         spellings=("k3", "low_var_kl"),
         estimates=REVERSE,
         pulls={PLAIN: FORWARD, STRAIGHT_THROUGH: REVERSE, CORRECTED: REVERSE},
@@ -51,9 +60,16 @@ TOKEN_ESTIMATORS = (
         "k1",
         "k1, the log-ratio itself",
         "Schulman 2020, k1",
-        variants={PLAIN: _OWN, STRAIGHT_THROUGH: _STRAIGHT, CORRECTED: _CORRECTED},
+        variants={
+            PLAIN: _OWN,
+            STRAIGHT_THROUGH: _STRAIGHT,
+            CORRECTED: _CORRECTED,
+            CLAMPED: _CLAMPED,
+            CLAMPED_STRAIGHT: _CLAMPED_STRAIGHT,
+        },
         expression=_K1,
-        slopes={STRAIGHT_THROUGH: log_ratio, CORRECTED: log_ratio + 1},
+        values={CLAMPED: _within(_K1, CLAMP_VALUE), CLAMPED_STRAIGHT: _within(_K1, CLAMP_VALUE)},
+        slopes={STRAIGHT_THROUGH: log_ratio, CLAMPED_STRAIGHT: log_ratio, CORRECTED: log_ratio + 1},
         spellings=("k1", "kl"),
         estimates=REVERSE,
         pulls={PLAIN: ZERO, STRAIGHT_THROUGH: REVERSE, CORRECTED: REVERSE},
@@ -63,8 +79,9 @@ TOKEN_ESTIMATORS = (
         "k2",
         "k2, half the square of the log-ratio",
         "Schulman 2020, k2",
-        variants={PLAIN: _OWN},
+        variants={PLAIN: _OWN, CLAMPED: _CLAMPED},
         expression=_K2,
+        values={CLAMPED: _within(_K2, CLAMP_VALUE)},
         spellings=("k2", "mse"),
         pulls={PLAIN: REVERSE},
         traits=frozenset({"nonnegative", "even"}),
