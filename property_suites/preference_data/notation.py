@@ -38,6 +38,8 @@ unused = nonnegative("unused", r"\#\mathrm{unused}")
 moved = nonnegative("moved", r"\#\mathrm{moved}")
 foreign = nonnegative("foreign", r"\#\mathrm{foreign}")
 paired = nonnegative("paired", r"\#\mathrm{paired}")
+live = nonnegative("live", r"\#\mathrm{live}")
+accepted = nonnegative("accepted", r"\#\mathrm{accepted}")
 modified = nonnegative("modified", r"\#\mathrm{modified}")
 unrepeated = nonnegative("unrepeated", r"\#\mathrm{unrepeated}")
 

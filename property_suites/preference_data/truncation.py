@@ -16,10 +16,12 @@ from property_suites.preference_data.notation import (
     NO_PROOF,
     ROUNDING,
     SOURCE,
+    accepted,
     beyond,
     identical,
     kept,
     learnt,
+    live,
     of,
     shortest,
 )
@@ -91,3 +93,33 @@ def answers(subject: Any, problem: PreferenceDataProblem) -> Values:
         learnt: count.by_example(case, count.learnt),
         kept: count.kept(case),
     }
+
+
+def _takes_options(subject: Any) -> str | None:
+    return of(TOKENISE, COLLATE)(subject) or (None if subject.options or subject.extras else "it takes no options")
+
+
+@theorem(
+    "preference-data.options.live",
+    states=Ge(live, accepted),
+    kind=KIND,
+    codes=("LIVE",),
+    about=_takes_options,
+    source=SOURCE,
+    on=preference_problems(limits=_LIMITS),
+    rounding=ROUNDING,
+    exact=False,
+    effort=0.1,
+    examples={"a tight limit": LIMITED["a tight limit"]},
+    counterfeits=True,
+    mutants={"one too many": Ge(live, accepted + 1)},
+    no_proof=NO_PROOF,
+)
+def options(subject: Any, problem: PreferenceDataProblem) -> Values:
+    """Every keyword that is accepted changes a row, or whether an example is refused, or raises."""
+    from alignprops.conformance.liveness import liveness
+    from alignprops.conformance.preference_data_case import PreferenceDataCase
+
+    told = liveness(subject, PreferenceDataCase(subject, LIMITED["a tight limit"]))
+    del problem
+    return {live: told.live, accepted: told.accepted}

@@ -9,6 +9,7 @@ IDS = {
     "content.kept",
     "labels.ids",
     "mask.real-tokens",
+    "options.live",
     "padding.declared",
     "padding.width",
     "pairing.derangement",

@@ -130,6 +130,13 @@ class OnlyChosenLimited(PlainTokenise):
         return rows | super().truncated({"chosen": rows["chosen"]}, limit, mode)
 
 
+class ModeIgnored(PlainTokenise):
+    """Which end is kept is asked for, and always the end is kept."""
+
+    def truncated(self, rows: Rows, limit: int | None, mode: str) -> Rows:
+        return super().truncated(rows, limit, "keep_end")
+
+
 class HistoryLearnt(PlainTokenise):
     """Earlier answers in the prompt are learnt with the last one."""
 
@@ -195,6 +202,7 @@ MISTAKES: tuple[Mistake, ...] = (
         _tokenise(NegativeSlice),
     ),
     Mistake("only-chosen-limited", "applies the limit to the chosen row alone", (45,), _tokenise(OnlyChosenLimited)),
+    Mistake("truncation-mode-ignored", "accepts the mode of truncation and ignores it", (45,), _tokenise(ModeIgnored)),
     Mistake("history-learnt", "learns earlier answers in the prompt too", (44,), _tokenise(HistoryLearnt)),
     Mistake(
         "end-not-learnt",
