@@ -3,9 +3,9 @@
 With e the eps of what the code computes in (float32 for half-precision inputs, unless the user says otherwise), ε that
 of the dtype of its inputs, S = `SLACK`, V the vocabulary, z the logits with errors δ (0 if they are given), m = max z:
 log p_v = z_v − m − log Σ e^{z−m} is wrong by at most 2 max δ + S·e·(|z_v| + |m| + V + 8) in any stable form (also as
-z_v − logsumexp z), and S·ε·|log p_v| by being rounded once; p_v by the factor that this is the logarithm of; a slope
-1{v=y} − p_v by that and one more rounding. A half-precision log-softmax that rounds what it returns is honest; one
-whose logsumexp is in half precision is not.
+z_v − logsumexp z), and by S·ε·(|log p_v| + 1) if the sum of exponentials and the result are rounded to the dtype once
+each, as torch's own half-precision log-softmax does on a CPU; p_v by the factor that this is the logarithm of; a slope
+1{v=y} − p_v by that and one more rounding. A logsumexp in half precision is wrong by ε·|m|, and is not honest.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def token_logps(logits: Rounded, targets: NDArray[np.int64], precision: Precisio
     logps = z - (largest + np.log(np.exp(z - largest).sum(axis=1, keepdims=True)))  # z_v − log Σ e^z
     sizes = np.abs(z) + np.abs(largest) + z.shape[1] + 8
     wrong = 2 * np.max(logits.error, axis=1, keepdims=True) + SLACK * inner * sizes
-    wrong = wrong + SLACK * (eps * np.abs(logps) + TINY[precision.dtype])
+    wrong = wrong + SLACK * (eps * (np.abs(logps) + 1) + TINY[precision.dtype])
     probabilities = np.exp(logps)
     share = np.expm1(np.minimum(wrong, _HOPELESS)) + SLACK * inner
     rows = np.arange(len(z))

@@ -27,7 +27,7 @@ from property_suites.log_probabilities.notation import (
     logp,
     needs_mask,
 )
-from property_suites.log_probabilities.specimens import CONFIDENT, EMPTY_ROW, HUGE, in_every_dtype
+from property_suites.log_probabilities.specimens import CONFIDENT, EMPTY_ROW, HUGE, OFFSET, in_every_dtype
 
 Values = Mapping[Symbol, Any]
 _LOGP = {"the formula is finite": Eq(defined, 1)}
@@ -53,7 +53,7 @@ empty_gradient = real("empty_gradient", r"\nabla\ell_\emptyset")
     rounding=ROUNDING,
     exact=False,
     effort=0.15,
-    examples={**CONFIDENT, **HUGE},
+    examples={**CONFIDENT, **HUGE, **OFFSET},
     counterfeits=True,
     mutants={
         "log-probability: never finite": {"finite log-probability": Eq(finite, 0)},

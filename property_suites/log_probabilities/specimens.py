@@ -94,6 +94,10 @@ CONFIDENT: Mapping[str, LogpProblem] = {
     for size in (4.0, 8.0)
     for name, problem in in_every_dtype(f"sure of itself, logits ±{size:g}", _confident(size, 0)).items()
 }
+#: All logits far from 0 and close together: a logsumexp that is rounded there loses what they differ by.
+OFFSET: Mapping[str, LogpProblem] = in_every_dtype(
+    "logits about 64", replace(PLAIN, states=PLAIN.states / 4, bias=PLAIN.bias + 64.0)
+)
 #: Logits of ±1e4, the likely and the unlikely alike.
 HUGE: Mapping[str, LogpProblem] = in_every_dtype("logits of 1e4", _confident(2.0**13, 0)) | in_every_dtype(
     "logits of 1e4, the other way", _confident(-(2.0**13), 0)
