@@ -1,1 +1,1 @@
-"""Advantages and returns."""
+"""Advantages and returns: GAE and discounted returns over time, RLOO, GRPO and relatives in groups of responses."""
