@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from alignprops.evidence.kill_matrix import Fate, KillMatrix, attack, kill_matrix
-from alignprops.known_bugs import known_bugs
 from alignprops.registry import find_theorem, find_theorems
 from alignprops.settings import Settings
 from alignprops.subjects import kind_named, references_for
@@ -15,15 +14,17 @@ from alignprops.subjects.kinds import HOST_KINDS
 from alignprops.theorems import Theorem
 
 FEW = Settings(max_examples=12)
-KINDS = {theorem.kind: kind_named(theorem.kind) for theorem in find_theorems()}
+#: Those of host code are many, and have a file of their own.
+THEOREMS = [theorem for theorem in find_theorems() if theorem.kind not in HOST_KINDS]
+KINDS = {theorem.kind: kind_named(theorem.kind) for theorem in THEOREMS}
 COUNTERFEITS = [(kind.name, name) for kind in KINDS.values() for name in kind.counterfeits]
-PROMISING = [theorem.id for theorem in find_theorems() if theorem.counterfeits]
+PROMISING = [theorem.id for theorem in THEOREMS if theorem.counterfeits]
 
 
 @pytest.fixture(scope="module")
 def matrix() -> KillMatrix:
     """All theorems against all counterfeits, a dozen instances a cell."""
-    return kill_matrix(find_theorems(), FEW)
+    return kill_matrix(THEOREMS, FEW)
 
 
 @pytest.mark.parametrize(("kind", "counterfeit"), COUNTERFEITS, ids=lambda part: part)
@@ -36,22 +37,6 @@ def test_every_counterfeit_is_refuted(matrix: KillMatrix, kind: str, counterfeit
 def test_a_theorem_that_promises_to_refute_counterfeits_does(matrix: KillMatrix, theorem_id: str) -> None:
     """`counterfeits=True` excuses a theorem from a second mutant: it must earn that."""
     assert Fate.KILLED in {cell.fate for cell in matrix.of_theorem(theorem_id)}
-
-
-@pytest.mark.parametrize("theorem_id", [theorem.id for theorem in find_theorems() if theorem.kind in HOST_KINDS])
-def test_every_theorem_about_host_code_refutes_something(matrix: KillMatrix, theorem_id: str) -> None:
-    """One that refutes no counterfeit would pass any mistake."""
-    assert Fate.KILLED in {cell.fate for cell in matrix.of_theorem(theorem_id)}
-
-
-def test_there_are_counterfeits_from_the_list_of_known_bugs() -> None:
-    """At least sixty name rows of the list, and only rows that there are."""
-    named = {
-        (kind.name, m.name): m.bugs for kind in KINDS.values() if kind.conformance for m in kind.conformance.mistakes
-    }
-
-    assert sum(bool(bugs) for bugs in named.values()) >= 60
-    assert {number for bugs in named.values() for number in bugs} <= {bug.number for bug in known_bugs()}
 
 
 def test_the_reduction_refutes_every_wrong_engine(matrix: KillMatrix) -> None:
@@ -73,7 +58,7 @@ def test_the_matrix_has_a_cell_for_every_pair_of_a_kind(matrix: KillMatrix) -> N
     """Theorems × counterfeits of their kinds that they speak of, once each."""
     expected = [
         (theorem.id, name)
-        for theorem in find_theorems()
+        for theorem in THEOREMS
         for name, counterfeit in KINDS[theorem.kind].counterfeits.items()
         if counterfeit.silence(theorem) is None
     ]
