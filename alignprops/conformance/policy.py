@@ -29,7 +29,7 @@ MASK = "mask"
 
 
 @dataclass(frozen=True, eq=False)
-class PolicyProblem:
+class SampledResponses:
     """A batch of sampled responses, token by token.
 
     Attributes:
@@ -60,6 +60,16 @@ class PolicyProblem:
     def table(self, name: str) -> Floats:
         """(B, T) of that input, in numbers that the dtype has."""
         return rounded_to(getattr(self, name), self.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyProblem(SampledResponses):
+    """One of ordinary size: what mistakes are recognised by."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExtremeProblem(SampledResponses):
+    """One where ratios over- or underflow: code with some other mistake differs from it there in that as well."""
 
 
 @dataclass(frozen=True, eq=False)

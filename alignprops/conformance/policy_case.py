@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from alignprops.conformance.call import Call, Found, make_call
 from alignprops.conformance.comparison import compare
 from alignprops.conformance.conformer import Conformer
-from alignprops.conformance.policy import MASK, NAMES, PolicyProblem, PolicyReference
+from alignprops.conformance.policy import MASK, NAMES, PolicyReference, SampledResponses
 from alignprops.conformance.precision import coarser, exactly, product, quotient, total
 from alignprops.expressions import Rounded
 from alignprops.losses.policy.aggregation import GLOBAL, MEANS, TOKEN_MEAN
@@ -38,7 +38,7 @@ class PolicyCase:
     """A subject of kind `policy-loss` on a problem; `variant` and `loss` may be others than the subject's own."""
 
     subject: Conformer
-    problem: PolicyProblem
+    problem: SampledResponses
     as_loss: PolicyLoss | None = None
     as_variant: str | None = None
 

@@ -8,7 +8,7 @@ from typing import Any
 from sympy import Eq, Rational, Symbol
 
 from alignprops import Under, theorem
-from alignprops.conformance.policy import PolicyProblem
+from alignprops.conformance.policy import ExtremeProblem
 from alignprops.strategies.policy_losses import policy_problems
 from property_suites.policy_losses.notation import (
     KIND,
@@ -20,7 +20,7 @@ from property_suites.policy_losses.notation import (
     gradient_defined,
     gradient_finite,
 )
-from property_suites.policy_losses.specimens import EXTREME, extreme
+from property_suites.policy_losses.specimens import EXTREME, far
 
 Values = Mapping[Symbol, Any]
 
@@ -34,7 +34,7 @@ Values = Mapping[Symbol, Any]
     kind=KIND,
     codes=("EXT",),
     source=SCHULMAN,
-    on=policy_problems(max_b=3, max_t=4).map(extreme),
+    on=policy_problems(max_b=3, max_t=4).map(far),
     rounding=ROUNDING,
     exact=False,
     effort=0.1,
@@ -46,7 +46,7 @@ Values = Mapping[Symbol, Any]
     },
     no_proof=NO_PROOF,
 )
-def extremes(subject: Any, problem: PolicyProblem) -> Values:
+def extremes(subject: Any, problem: ExtremeProblem) -> Values:
     """Loss and gradient are finite where the formula is: what the clip cuts may not come back as 0 · ∞."""
     from alignprops.conformance.policy_case import PolicyCase
 

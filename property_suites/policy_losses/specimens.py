@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from alignprops.conformance.policy import NAMES, PolicyProblem
+from alignprops.conformance.policy import NAMES, ExtremeProblem, PolicyProblem
 from alignprops.conformance.precision import DTYPES
 
 _RAGGED = PolicyProblem(
@@ -65,9 +65,17 @@ def extreme(problem: PolicyProblem, size: float = 200.0) -> PolicyProblem:
     )
 
 
+def far(problem: PolicyProblem) -> ExtremeProblem:
+    """The same as a problem of its own type, at e^±200."""
+    return ExtremeProblem(**vars(extreme(problem)))
+
+
 #: Ratios of e^±200, a row of zero advantages, and one that is masked as a whole.
-EXTREME: Mapping[str, PolicyProblem] = in_every_dtype("ratios far beyond the range", extreme(_RAGGED)) | {
-    "no advantage in float32": replace(extreme(replace(_RAGGED, advantages=_RAGGED.advantages * 0)), dtype="float32"),
-    "a response that is masked as a whole": replace(_RAGGED, mask=_RAGGED.mask * np.array([[1], [0], [1]])),
-    "one response of one token": extreme(cut(_RAGGED, 1, 1)),
+EXTREME: Mapping[str, ExtremeProblem] = {
+    **{f"ratios far beyond the range in {dtype}": far(replace(_RAGGED, dtype=dtype)) for dtype in DTYPES},
+    "no advantage in float32": far(replace(_RAGGED, advantages=_RAGGED.advantages * 0, dtype="float32")),
+    "a response that is masked as a whole": ExtremeProblem(
+        **vars(replace(_RAGGED, mask=_RAGGED.mask * np.array([[1], [0], [1]])))
+    ),
+    "one response of one token": far(cut(_RAGGED, 1, 1)),
 }

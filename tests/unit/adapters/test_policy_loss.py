@@ -14,6 +14,7 @@ from alignprops.registry import find_theorem
 from alignprops.subjects import parse_subject
 from alignprops.subjects.adapters import Adaptation
 from alignprops.subjects.adapters.policy_loss import adapt_policy
+from alignprops.subjects.diagnosis import diagnose
 from alignprops.subjects.policy_loss import honest_twin
 
 FEW = Settings(max_examples=10, seed=1)
@@ -253,3 +254,33 @@ def test_code_that_raises_or_returns_another_shape_is_told() -> None:
         adapted(fails, "reinforce")
     with pytest.raises(InputError, match=r"its loss has shape \(3,\) where \(3, 4\) or \(\) was expected"):
         adapted(one_a_response, "reinforce", form="tokens")
+
+
+def optimistic(
+    logps: Tensor, old_logps: Tensor, advantages: Tensor, mask: Tensor, eps_low: float, eps_high: float
+) -> Tensor:
+    """The larger surrogate for the smaller."""
+    ratio = torch.where(mask, logps - old_logps, 0).exp()
+    return mean(-torch.max(ratio * advantages, ratio.clamp(1 - eps_low, 1 + eps_high) * advantages), mask)
+
+
+def averaged(
+    logps: Tensor, old_logps: Tensor, advantages: Tensor, mask: Tensor, eps_low: float, eps_high: float
+) -> Tensor:
+    """Masked tokens count in the normaliser."""
+    ratio = torch.where(mask, logps - old_logps, 0).exp()
+    losses = -torch.min(ratio * advantages, ratio.clamp(1 - eps_low, 1 + eps_high) * advantages)
+    return torch.where(mask, losses, 0).mean()
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(optimistic, "takes the larger surrogate for the smaller"), (averaged, "counts masked tokens in the normaliser")],
+)
+def test_a_mistake_is_named(code: Any, told: str) -> None:
+    """Code that gives the numbers of a mistake on every generic batch is said to behave like it."""
+    found = diagnose(
+        find_theorem("policy-losses.reference.value"), adapted(code, "ppo", variant="token-mean"), [], subject="x:y"
+    )
+
+    assert [part["told"].partition(",")[0] for part in found["behaves_like"]] == [told]
