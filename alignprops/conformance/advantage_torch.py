@@ -176,4 +176,5 @@ class TorchInGroups:
 
     def divisor(self, deviations: Tensor, call: Call) -> Tensor:
         """The deviation and what is added to it."""
-        return deviations + call.options["epsilon"]
+        epsilon: float = call.options["epsilon"]
+        return deviations + epsilon

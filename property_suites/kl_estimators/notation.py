@@ -7,7 +7,7 @@ from alignprops.quantity import nonnegative, real
 
 SCHULMAN = Ref("schulman2020approximating", where="k1, k2, k3")
 TANG = Ref("tang2025few", where="Section 3")
-AGARWAL = Ref("agarwal2024onpolicy", where="Eq. 1")
+AGARWAL = Ref("agarwal2024onpolicy", where="Section 2")
 #: Of what is measured only the expected side has roundings of its own; the subject's bound comes with it.
 ROUNDING = Rounding(
     16, "the expected value is a formula of at most 16 operations in float64; what is found brings a bound of its dtype"

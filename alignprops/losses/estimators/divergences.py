@@ -48,7 +48,7 @@ DIVERGENCES = (
     Divergence(
         "jsd",
         "generalised Jensen–Shannon divergence β KL(T‖m) + (1−β) KL(S‖m), m = βT + (1−β)S",
-        "Agarwal et al. 2024 (GKD), Eq. 1",
+        "Agarwal et al. 2024 (GKD), Section 2",
         options=(BETA, TEMPERATURE),
         variants={
             "special ends": "as written inside, KL(T‖S) at β = 0 and KL(S‖T) at β = 1; it jumps there",
