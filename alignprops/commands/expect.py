@@ -44,8 +44,8 @@ def add_to(verbs: Any) -> None:
         "prune",
         help="take out what is expired, and what is refuted no longer",
         description="Evaluate the stored witness of each entry (or, with --from, look its claim up in a report), and "
-        "take out those that are expired or refuted no longer. A subject that needs an adapter's parameters can only "
-        "be judged by a report of the tests that give them.",
+        "take out those that are expired or refuted no longer. Host code without a stored witness, which knows how the "
+        "code was called, can only be judged by a report of the tests.",
     )
     pruning.add_argument("--from", dest="report", metavar="REPORT", help="judge by this report.json")
     pruning.set_defaults(job=prune_entries)

@@ -14,7 +14,7 @@ from alignprops.strategies.grids import ENTRIES, Choices, byte_strings, decode
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 #: −k/8 down to −8: exact in half precision, and their sums in float32.
-LOGPS = -np.array([1.0, 0.0, 2.0, *(k / 8 for k in range(65) if k not in (0, 8, 16))])
+LOGPS = 0.0 - np.array([1.0, 0.0, 2.0, *(k / 8 for k in range(65) if k not in (0, 8, 16))])
 #: What log-probabilities are multiplied by: mostly nothing, sometimes so much that margins reach 1e4.
 SIZES = (1.0, 1.0, 1.0, 1.0, 1 / 16, 1.0, 16.0, 512.0)
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: A tensor with more numbers is too long for a snippet.
 LONGEST = 64
+#: Characters of a line.
+LINE = 88
 
 
 def snippet(conformer: Conformer, conformance: Conformance, instance: Any, subject: str) -> str | None:
@@ -85,10 +87,17 @@ def _called(binding: Binding, used: Mapping[str, str], options: Mapping[str, Any
     attributes = [f"{name.partition('.')[2]}={text}" for name, text in arguments.items() if name.startswith(f"{SELF}.")]
     positional = [arguments[name] for name in binding.positional if name in arguments]
     plain = [f"{n}={text}" for n, text in arguments.items() if "." not in n and n not in binding.positional]
-    given = ", ".join([*positional, *plain])
+    given = [*positional, *plain]
     if binding.constructed:
-        return f"{attribute}({', '.join(init)})({given})"
+        return _applied(f"{attribute}({', '.join(init)})", given)
     if binding.stand_in:
-        stand_in = f'type("Self", (), dict({", ".join(attributes)}))()'
-        return f"{attribute}({', '.join([stand_in, *([given] if given else [])])})"
-    return f"{attribute}({given})"
+        given.insert(0, f'type("Self", (), dict({", ".join(attributes)}))()')
+    return _applied(attribute, given)
+
+
+def _applied(code: str, arguments: list[str]) -> str:
+    """A call, on lines of their own where they are too many for one."""
+    flat = f"{code}({', '.join(arguments)})"
+    if len(flat) <= LINE:
+        return flat
+    return "\n".join([f"{code}(", *(f"    {argument}," for argument in arguments), ")"])
