@@ -100,7 +100,7 @@ _FORMS = (
 def subjects(host: Host, trainer: Any) -> list[Subject]:
     """Every loss type that the installed trainer knows, and the options that make other formulas of it."""
     source = inspect.getsource(trainer._compute_loss)
-    known = [form for form in _FORMS if all(f'"{word}"' in source for word in _words(form))]
+    known = [form for form in _FORMS if all(word in source for word in _words(form))]
     return [
         host.subject(
             f"DPOTrainer._compute_loss/{form.name}",
@@ -118,8 +118,9 @@ def subjects(host: Host, trainer: Any) -> list[Subject]:
 
 
 def _words(form: _Form) -> list[str]:
-    """Literals that the trainer's source has if it knows the setting."""
-    return [form.loss_type, *(value for value in form.settings.values() if isinstance(value, str))]
+    """What the trainer's source has if it knows the setting: its literals, and the attributes that it reads."""
+    literals = [form.loss_type, *(value for value in form.settings.values() if isinstance(value, str))]
+    return [*(f'"{literal}"' for literal in literals), *(f"self.{attribute}" for attribute in form.settings)]
 
 
 @dataclass(frozen=True)
