@@ -46,11 +46,13 @@ class DataConformer(Conformer):
         takes: what it is given, by the kind's names ("examples", "max_length", "tokenizer" …).
         how: how it is called, from which a mistake can be planted in its place.
         ends: whether it puts an end token behind an answer that has none.
+        together: whether its chosen and rejected rows are padded to one width.
     """
 
     takes: frozenset[str] = frozenset()
     how: Any = field(default=None)
     ends: bool = True
+    together: bool = False
 
     @property
     def task(self) -> str:
@@ -73,8 +75,10 @@ class PreferenceDataCase:
         """Fresh examples and options; there are no tensors."""
         problem, subject = self.problem, self.subject
         chosen = subject.specification.chosen(problem.choices, subject.options, subject.constants)
-        options: dict[str, Any] = {**chosen, **self._inputs()}
-        return Call({}, options)
+        # The examples are what there is; of the rest it is given what it takes.
+        needed = {"examples", "prompts", "completions", *subject.takes}
+        inputs = {name: value for name, value in self._inputs().items() if name in needed}
+        return Call({}, {**chosen, **inputs})
 
     def _inputs(self) -> dict[str, Any]:
         problem, rows = self.problem, range(self.problem.count)

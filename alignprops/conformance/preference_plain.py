@@ -116,8 +116,9 @@ class JointTokenise(PlainTokenise):
 class PlainCollate(PlainRows):
     """Examples of ids as a padded batch of lists of lists."""
 
-    def __init__(self, side: str = "right") -> None:
-        self.side = side
+    def __init__(self, side: str = "right", *, together: bool = False) -> None:
+        """`together`: chosen and rejected rows are padded to one width, as in a table of all rows."""
+        self.side, self.together = side, together
 
     def __call__(
         self,
@@ -131,7 +132,7 @@ class PlainCollate(PlainRows):
         batch: dict[str, list[list[int]]] = {}
         for side in SIDES:
             rows = [pair[side] for pair in pairs]
-            width = self.width(rows)
+            width = self.width([row for pair in pairs for row in pair.values()] if self.together else rows)
             fills = {"input_ids": self.pad(pad_token_id), "attention_mask": 0, "labels": self.label_pad(pad_token_id)}
             for name, fill in fills.items():
                 batch[f"{side}_{name}"] = [self.padded(row[name], width, fill) for row in rows]

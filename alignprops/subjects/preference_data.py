@@ -34,7 +34,7 @@ def honest_twin(conformer: Conformer) -> Conformer:
     if not isinstance(conformer, DataConformer):
         raise InputError(f"expected code of the kind {KIND!r}, got {type(conformer).__name__}")
     codes: dict[str, Callable[..., Any]] = {TOKENISE: PlainTokenise(), MISMATCH: PlainMismatch()}
-    code = codes.get(conformer.task) or PlainCollate(conformer.variant)
+    code = codes.get(conformer.task) or PlainCollate(conformer.variant, together=conformer.together)
     twin = reference(conformer.task, code, conformer.variant)
     takes = twin.takes & {*conformer.takes, "prompt", "chosen", "rejected", "tokenizer", "examples", "pad_token_id"}
     takes |= {"prompts", "completions"} if conformer.task == MISMATCH else set()

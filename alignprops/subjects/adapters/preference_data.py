@@ -218,7 +218,10 @@ def _settled_collator(conformer: DataConformer, adaptation: Adaptation) -> Confo
             failures.append(f"{form}: {error}")
             continue
         side = adaptation.variant or _side(outcome["pairs"])
-        return replace(candidate, variant=side, assumptions=(*candidate.assumptions, *_told(form, side, adaptation)))
+        first = outcome["pairs"][0]
+        together = first.chosen.ids.size == first.rejected.ids.size
+        told = (*candidate.assumptions, *_told(form, side, adaptation))
+        return replace(candidate, variant=side, together=together, assumptions=told)
     raise InputError("it runs on no form of examples: " + "; ".join(failures))
 
 

@@ -44,17 +44,15 @@ Rows = dict[str, dict[str, list[int]]]
 Batch = dict[str, list[list[int]]]
 
 
-def _planted(task: str, make: Callable[[str], Callable[..., Any]], *, left: bool = False) -> Callable[..., Any]:
-    """A plant of wrong code, made for a padding side; `left`: it needs a collator that pads on the left."""
+def _planted(task: str, make: Callable[[DataConformer], Callable[..., Any]]) -> Callable[..., Any]:
+    """A plant of wrong code, made to fit the honest one."""
 
     def plant(honest: Conformer) -> Conformer | None:
         if not isinstance(honest, DataConformer) or honest.task != task or honest.how is None:
             return None
-        if left and honest.variant != "left":
-            return None
         from alignprops.subjects.adapters.preference_data import with_code
 
-        return replace(with_code(honest, make(honest.variant)), options=honest.options)
+        return replace(with_code(honest, make(honest)), options=honest.options)
 
     return plant
 
@@ -63,8 +61,8 @@ def _tokenise(make: type[PlainTokenise]) -> Callable[..., Any]:
     return _planted(TOKENISE, lambda _: make())
 
 
-def _collate(make: type[PlainCollate], *, left: bool = False) -> Callable[..., Any]:
-    return _planted(COLLATE, lambda side: make(side or "right"), left=left)
+def _collate(make: type[PlainCollate]) -> Callable[..., Any]:
+    return _planted(COLLATE, lambda honest: make(honest.variant or "right", together=honest.together))
 
 
 def _mismatch(make: type[PlainMismatch]) -> Callable[..., Any]:
