@@ -144,13 +144,21 @@ def _numbers(conformer: Conformer, conformance: Conformance, instance: Any) -> I
     right = _attempt(conformance.twin(conformer), conformance, instance)
     if isinstance(seen, str) or isinstance(right, str):
         if seen != right:
-            yield {"of": conformance.main, "found": _plain(seen), "expected": _plain(right)}
+            found, expected = (_plain(_main(part, conformance.main)) for part in (seen, right))
+            yield {"of": conformance.main, "found": found, "expected": expected}
         return
     for name in sorted(set(seen.outputs) & set(right.outputs)):
         yield {"of": name, "found": _plain(seen.outputs[name]), "expected": _plain(right.outputs[name])}
     for name in sorted(set(seen.gradients) & set(right.gradients)):
         told = {"found": _plain(seen.gradients[name]), "expected": _plain(right.gradients[name])}
         yield {"of": f"gradient in {name}", **told}
+
+
+def _main(attempt: Found | str, name: str) -> Any:
+    """The main output, or the first that there is; the name of the exception if it raised."""
+    if isinstance(attempt, str):
+        return attempt
+    return attempt.outputs[name] if name in attempt.outputs else next(iter(attempt.outputs.values()))
 
 
 def _plain(value: Any) -> Any:

@@ -44,7 +44,8 @@ def _about(subject: Any) -> str | None:
 def _estimates(subject: Any) -> str | None:
     if (why := _about(subject)) is not None:
         return why
-    known = subject.specification.estimates is not None and subject.variant != "clamped"
+    made = subject.specification
+    known = made.estimates is not None and subject.variant not in made.values  # a clamped one is biased
     return None if known else "its expectation is no divergence"
 
 
