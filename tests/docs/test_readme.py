@@ -83,20 +83,15 @@ def test_every_family_of_theorems_is_in_the_readme() -> None:
     assert [pattern for pattern in patterns if not any(fnmatchcase(theorem, pattern) for theorem in ids)] == []
 
 
-#: The trainer of the README's failure: one row moves where two should.
-WRONG_TRAINER = """
-import numpy as np
+#: The loss of the README's failure: β twice.
+WRONG_LOSS = """
+from torch.nn.functional import logsigmoid
 
 
-def train_head(problem):
-    z = problem.signs[:, None] * problem.features
-    weights = problem.counts / problem.counts.sum()
-    updates = [np.zeros(problem.d)]
-    for _ in range(problem.steps):
-        margins = problem.beta * (z @ updates[-1])
-        pull = weights * np.exp(-np.logaddexp(0, margins))
-        updates.append(updates[-1] + problem.eta * problem.beta * (pull @ z))
-    return np.stack(updates)
+def dpo_loss(policy_chosen_logps, policy_rejected_logps, reference_chosen_logps, reference_rejected_logps, beta=0.1):
+    chosen = beta * (policy_chosen_logps - reference_chosen_logps)
+    rejected = beta * (policy_rejected_logps - reference_rejected_logps)
+    return -logsigmoid(beta * (chosen - rejected))
 """
 
 
@@ -106,13 +101,13 @@ def test_the_failure_is_the_one_that_the_host_file_gives(
     """The README's test file, run on the mistake that the README describes, word for word."""
     for name in ("CI", "ALIGNPROPS_PROFILE", "ALIGNPROPS_SEED"):
         monkeypatch.delenv(name, raising=False)
-    block = re.search(r"fails like this:\n\n```text\n(.*?)\n```", README, re.DOTALL)
-    host = re.search(r"A whole test file:\n\n```python\n(.*?)```", README, re.DOTALL)
+    block = re.search(r"fails with\n\n```text\n(.*?)\n```", README, re.DOTALL)
+    host = re.search(r"A whole test file of your repository:\n\n```python\n(.*?)```", README, re.DOTALL)
     assert block is not None
     assert host is not None
-    pytester.makepyfile(**{"mypkg/__init__": "", "mypkg/heads": WRONG_TRAINER, "test_heads": host.group(1)})
+    pytester.makepyfile(**{"mypkg/__init__": "", "mypkg/losses": WRONG_LOSS, "test_losses": host.group(1)})
 
-    result = pytester.runpytest_subprocess("-k", "initial-rate", "--strict-markers")
+    result = pytester.runpytest_subprocess("-k", "reference.value", "--strict-markers")
 
     printed = [line.removeprefix("E").strip() for line in result.outlines if line.startswith("E ")]
     printed[0] = printed[0].removeprefix("alignprops.claims.ClaimFailed: ")
