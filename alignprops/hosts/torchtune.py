@@ -38,24 +38,24 @@ def _policy(host: Host) -> list[Subject]:
         nothing = given["logps"].detach() * 0
         made = module(epsilon=given["eps_low"])
         inputs = (given["old_logps"], given["logps"], given["advantages"], nothing, nothing, nothing)
-        return made(*inputs, padding_masks=given["mask"], value_padding_masks=given["mask"])[1]
+        return made(*inputs, padding_masks=given["mask"], value_padding_masks=given["mask"])[0]
 
     def value(**given: Any) -> Any:
         nothing = given["values"].detach() * 0
-        made = module(value_clip_range=given["value_clip"])
+        made = module(value_clip_range=given["value_clip"], value_coeff=1.0)
         inputs = (nothing, nothing, nothing, given["old_values"], given["values"], given["returns"])
-        return made(*inputs, padding_masks=given["mask"], value_padding_masks=given["mask"])[2]
+        return made(*inputs, padding_masks=given["mask"], value_padding_masks=given["mask"])[0]
 
     of_policy = wrapper(policy, ("logps", "old_logps", "advantages", "mask"), ("eps_low",))
     of_value = wrapper(value, ("values", "old_values", "returns", "mask"), ("value_clip",))
     ppo = {"loss": "ppo", "variant": "token-mean", "form": "tokens"}
     return [
-        host.subject("PPOLoss/policy", "policy-loss", of_policy, "the part of PPOLoss that it returns second", **ppo),
+        host.subject("PPOLoss/policy", "policy-loss", of_policy, "PPOLoss where all values and returns are 0", **ppo),
         host.subject(
             "PPOLoss/value",
             "policy-loss",
             of_value,
-            "the part of PPOLoss that it returns third",
+            "PPOLoss where all advantages are 0, with value_coeff 1",
             loss="value",
             variant="half",
         ),
