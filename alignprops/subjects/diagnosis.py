@@ -161,11 +161,6 @@ def _main(attempt: Found | str, name: str) -> Any:
     return attempt.outputs[name] if name in attempt.outputs else next(iter(attempt.outputs.values()))
 
 
-def _main(seen: Found | str, name: str) -> Any:
-    """The main output, or the exception's name."""
-    return seen if isinstance(seen, str) else seen.outputs.get(name, "nothing")
-
-
 def _plain(value: Any) -> Any:
     return f"raises {value}" if isinstance(value, str) else np.asarray(value).tolist()
 
