@@ -11,7 +11,14 @@ from typing import Any
 
 from alignprops._errors import InputError
 from alignprops.claims import adapted, claims_of, silent
-from alignprops.commands.options import add_configuration, add_json, configuration_from, emit, require_result_place
+from alignprops.commands.options import (
+    add_configuration,
+    add_json,
+    configuration_from,
+    emit,
+    import_from_here,
+    require_result_place,
+)
 from alignprops.commands.run import DEFAULT_REPORT_DIR
 from alignprops.config import Configuration
 from alignprops.expected import read_expectations
@@ -63,6 +70,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Check every claim, print what fails in full, and say how many held."""
     configuration = configuration_from(arguments)
     require_result_place(arguments.json)
+    import_from_here()
     patterns = configuration.theorems or ("*",)
     subjects, refused = callable_ones(_subjects(arguments))
     for reason in refused.values():

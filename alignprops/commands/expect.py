@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alignprops._errors import InputError
-from alignprops.commands.options import add_json, emit
+from alignprops.commands.options import add_json, emit, import_from_here
 from alignprops.commands.run import DEFAULT_REPORT_DIR
 from alignprops.config import Configuration, resolve, with_default_expected
 from alignprops.expected import Entry, Expectations, is_claim, parse_day, read_expectations
@@ -208,8 +208,7 @@ def _evaluated(entry: Entry, expectations: Expectations, configuration: Configur
     from alignprops.subjects import kind_named
     from alignprops.witness import load
 
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # as for `python -m`: subjects are modules of the repository around
+    import_from_here()
     by_tests = "run the tests with --alignprops-report-dir=DIR, then `alignprops expect prune --from DIR/report.json`"
     try:
         theorem = find_theorem(entry.theorem)

@@ -35,6 +35,12 @@ def configuration_from(arguments: argparse.Namespace) -> Configuration:
     return with_default_expected(resolve(given, ini=read_ini(Path.cwd())), Path.cwd())
 
 
+def import_from_here() -> None:
+    """Let subjects be modules of the current folder, as `python -m` does."""
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add `--json FILE`."""
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON (-: to standard output)")

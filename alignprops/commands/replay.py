@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alignprops._errors import InputError
-from alignprops.commands.options import add_configuration, add_json, configuration_from, emit
+from alignprops.commands.options import add_configuration, add_json, configuration_from, emit, import_from_here
 from alignprops.commands.run import DEFAULT_REPORT_DIR
 from alignprops.dynamics.policy_problem import LANGUAGE_MODEL
 from alignprops.engine import replay
@@ -38,6 +38,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print the verdict; the exit code is 1 if the witness still refutes its claim."""
     configuration = configuration_from(arguments)
     report_dir = configuration.report_dir or Path(DEFAULT_REPORT_DIR)
+    import_from_here()
     stored = load(find(arguments.witness, [report_dir / WITNESSES, Path(".pytest_cache/d/alignprops")]))
     theorem_id = stored.claim.partition("::")[0]
     theorem = find_theorem(theorem_id)
