@@ -24,6 +24,7 @@ _TOLD = (
     "its rewards are what it gathers to log their means",
 )
 _SINGLE = "the log-probabilities are cast to float32: for float64 it has no limit of the exponent and raises KeyError"
+_AVERAGED = "its rewards are of summed log-probabilities, where its loss averages them, and are not looked at"
 _LOGARITHMS = "its logarithms of label_smoothing are in float32, and so are the bounds"
 
 
@@ -61,8 +62,8 @@ _KEEP_END = (
 _FORMS = (
     _Form("sigmoid", "sigmoid", "dpo"),
     _Form("hinge", "hinge", "hinge"),
-    _Form("ipo", "ipo", "ipo", "mean"),
-    _Form("ipo/keep_end", "ipo", "ipo", "mean", told=(_KEEP_END,), first_counts=True),
+    _Form("ipo", "ipo", "ipo", "mean", told=(_AVERAGED,)),
+    _Form("ipo/keep_end", "ipo", "ipo", "mean", told=(_AVERAGED, _KEEP_END), first_counts=True),
     _Form("exo_pair", "exo_pair", "exo-pair", options=_SMOOTHED, told=(_LOGARITHMS,), precision="float32"),
     _Form("nca_pair", "nca_pair", "nca-pair"),
     _Form("robust", "robust", "robust", options=_SMOOTHED),
@@ -73,8 +74,8 @@ _FORMS = (
     _Form("apo_zero", "apo_zero", "apo-zero", "shifted"),
     _Form("apo_down", "apo_down", "apo-down", "shifted"),
     _Form("discopop", "discopop", "discopop", options={"beta": "beta", "tau": "discopop_tau"}),
-    _Form("sigmoid_norm", "sigmoid_norm", "dpo-norm"),
-    _Form("sigmoid_norm/keep_end", "sigmoid_norm", "dpo-norm", told=(_KEEP_END,), first_counts=True),
+    _Form("sigmoid_norm", "sigmoid_norm", "dpo-norm", told=(_AVERAGED,)),
+    _Form("sigmoid_norm/keep_end", "sigmoid_norm", "dpo-norm", told=(_AVERAGED, _KEEP_END), first_counts=True),
     _Form("sigmoid/forward_kl", "sigmoid", "f-dpo-forward-kl", settings={"f_divergence_type": "forward_kl"}),
     _Form("sigmoid/js_divergence", "sigmoid", "f-dpo-js", settings={"f_divergence_type": "js_divergence"}),
     _Form(
@@ -141,10 +142,17 @@ class _Called:
         completion = torch.cat([torch.full((len(completion), 1), shift), completion], dim=1)
         me = self._trainer(Returning(policy), Returning(torch.cat(reference)), given)
         gathered: list[Tensor] = []
-        me.accelerator.gather = lambda tensor: gathered.append(tensor) or tensor
+
+        def gather(tensor: Tensor) -> Tensor:
+            gathered.append(tensor)
+            return tensor
+
+        me.accelerator.gather = gather
         ids = torch.ones_like(completion)
         inputs = {"input_ids": ids, "attention_mask": ids, "completion_mask": completion}
         loss = self.trainer._compute_loss(me, me.model, inputs, False)
+        if _AVERAGED in self.form.told:
+            return {"loss": loss}
         sides = ("chosen", "rejected")
         return {"loss": loss, **{f"{side}_rewards": _logged(me, f"rewards/{side}", gathered) for side in sides}}
 
