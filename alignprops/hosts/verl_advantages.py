@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from alignprops.subjects import Subject
 
 _RAW = "advantages before whitening: the returns that it gives, less the values"
+_MORE = "two more responses stand behind the batch: it raises where there are fewer than two tokens to whiten"
 _SHORT = "each response has one token"
 #: Functions by name, with the formula, other arguments, and what the adapter is told.
 _GROUPS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
@@ -32,13 +33,15 @@ def subjects(host: Host) -> list[Subject]:
 
 def _gae(host: Host, function: Any) -> Subject:
     def called(**given: Any) -> Any:
-        inputs = given["rewards"], given["values"], given["mask"], given["gamma"], given["lam"]
-        returns = function(*inputs)[1]
+        rows = len(given["rewards"])
+        padded = [torch.cat([given[name], torch.ones_like(given[name][:1])]) for name in ("rewards", "values", "mask")]
+        padded = [torch.cat([part, part[-1:]]) for part in padded]
+        returns = function(*padded, given["gamma"], given["lam"])[1][:rows]
         return returns - given["values"], returns
 
     code = wrapper(called, ("rewards", "values", "mask"), ("gamma", "lam"))
     name = "compute_gae_advantage_return"
-    return host.subject(name, "advantages", code, _RAW, loss="gae", mask_dtype="float32")
+    return host.subject(name, "advantages", code, _RAW, _MORE, loss="gae", mask_dtype="float32")
 
 
 def _group(host: Host, algorithms: Any, name: str) -> Subject:
