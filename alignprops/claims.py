@@ -18,7 +18,7 @@ from alignprops._errors import InputError
 from alignprops.engine import evaluate
 from alignprops.expected import read_expectations
 from alignprops.expected_claims import judge
-from alignprops.registry import find_theorems
+from alignprops.registry import theorems_about
 from alignprops.report.failure import explain
 from alignprops.report.statement import describe
 from alignprops.results import Result, Verdict
@@ -134,13 +134,13 @@ def claims_of(subject: Subject, patterns: Sequence[str] = ("*",)) -> list[Claim]
     Raises:
         UnknownNameError: a pattern matches no theorem.
     """
-    of_kind = (theorem for theorem in find_theorems(patterns) if theorem.kind == subject.kind)
+    of_kind = theorems_about(subject.kind, patterns)
     return [Claim.of(theorem, subject) for theorem in of_kind if subject.silence(theorem) is None]
 
 
 def silent(subject: Subject, patterns: Sequence[str] = ("*",)) -> dict[str, str]:
     """Theorems of the subject's kind that do not speak of it, with the reason."""
-    of_kind = (theorem for theorem in find_theorems(patterns) if theorem.kind == subject.kind)
+    of_kind = theorems_about(subject.kind, patterns)
     reasons = {theorem.id: subject.silence(theorem) for theorem in of_kind}
     return {theorem: reason for theorem, reason in reasons.items() if reason is not None}
 

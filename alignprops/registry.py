@@ -73,6 +73,33 @@ def require_unique(theorems: Iterable[Theorem]) -> None:
             )
 
 
+def theorems_about(kind: str, patterns: Sequence[str] = ("*",)) -> list[Theorem]:
+    """The theorems about a kind of subject that the patterns select, as `find_theorems`.
+
+    A suite that says in its package which kinds it is about (`KINDS`) is not imported for others: mathematics takes
+    seconds to import that somebody who checks a loss should not wait for.
+
+    Raises:
+        UnknownNameError: a pattern matches nothing in any suite; the nearest ids are told.
+    """
+    suites = {found.name: _load(found) for found in installed_suites() if _may_be_about(found, kind)}
+    chosen: dict[str, Theorem] = {}
+    for pattern in patterns:
+        matches = _matching(pattern, suites) or find_theorems([pattern])
+        chosen |= {theorem.id: theorem for theorem in matches if theorem.kind == kind}
+    return list(chosen.values())
+
+
+def _may_be_about(found: InstalledSuite, kind: str) -> bool:
+    if found.problem is not None:
+        return True  # loading it tells what is wrong
+    try:
+        kinds = getattr(importlib.import_module(found.package), "KINDS", None)
+    except ImportError:
+        return True
+    return kinds is None or kind in kinds
+
+
 def find_theorems(patterns: Sequence[str] = ("*",)) -> list[Theorem]:
     """The theorems whose id matches one of the patterns (a whole id, a glob, or the name of a suite).
 

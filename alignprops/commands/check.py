@@ -71,6 +71,7 @@ def execute(arguments: argparse.Namespace) -> int:
     configuration = configuration_from(arguments)
     require_result_place(arguments.json)
     import_from_here()
+    _one_thread()
     patterns = configuration.theorems or ("*",)
     subjects, refused = callable_ones(_subjects(arguments))
     for reason in refused.values():
@@ -78,9 +79,10 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.explain:
         told = [_explained(subject, patterns) for subject in subjects]
         emit(arguments, [part for part, _ in told], "\n\n".join(text for _, text in told))
-        return 0
+        return 1 if refused else 0
     results = [pair for subject in subjects for pair in _checked(subject, patterns, configuration)]
     if not results:
+        sys.stderr.write(f"nothing was checked: no theorem among {', '.join(patterns)} speaks of what was asked for\n")
         return 1 if refused else 5
     rows = [_row(theorem, result) for theorem, result in results]
     told_all = {"schema": "alignprops-check/1", "subjects": _subjects_json(subjects), "claims": rows}
@@ -89,13 +91,25 @@ def execute(arguments: argparse.Namespace) -> int:
     return 1 if refused or any(result.fails(strict=strict) for _, result in results) else 0
 
 
+def _one_thread() -> None:
+    """The tensors of claims are small: more threads than one only wait for each other."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 def _subjects(arguments: argparse.Namespace) -> list[Subject]:
     made: list[Subject] = []
+    adaptation = _adaptation(arguments)
     for spec in arguments.subjects:
+        if spec.partition(":")[0] in HOSTS and (arguments.kind is not None or adaptation != Adaptation()):
+            raise InputError(
+                f"{spec} has adapters of its own: --kind, --loss, --map … are for package.module:attribute"
+            )
         if is_of_host(spec):
             made += subjects_like(spec)
         elif ":" in spec:
-            made.append(adapted(spec, arguments.kind, _adaptation(arguments)))
+            made.append(adapted(spec, arguments.kind, adaptation))
         else:
             made += host_subjects(spec)
     return made

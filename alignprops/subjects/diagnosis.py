@@ -48,7 +48,7 @@ def diagnose(theorem: Theorem, conformer: Conformer, witnesses: Iterable[Any], *
         "assumptions": list(conformer.assumptions),
         "behaves_like": [{"mistake": mistake.name, "told": mistake.told} for mistake in suspects],
         "numbers": [] if shown is None else list(_numbers(conformer, conformance, shown)),
-        "alike": [_told(bug) for bug in dict.fromkeys(alike[:ALIKE])],
+        "alike": [_told(bug) for bug in list(dict.fromkeys(alike))[:ALIKE]],
         "dead_options": _dead_options(theorem, conformer, conformance),
         "snippet": None if shown is None else snippet(conformer, conformance, shown, subject),
     }
@@ -92,11 +92,11 @@ def _same(a: Conformer, b: Conformer, conformance: Conformance, instance: Any) -
 
 def _examples(kind: str) -> list[Any]:
     """Instances of the kind that mistakes show on: the explicit ones of its theorems, each once."""
-    from alignprops.registry import find_theorems
+    from alignprops.registry import theorems_about
 
     conformance = kind_named(kind).conformance
     assert conformance is not None
-    examples = [example for theorem in find_theorems() if theorem.kind == kind for example in theorem.examples.values()]
+    examples = [example for theorem in theorems_about(kind) for example in theorem.examples.values()]
     return [example for example in dict.fromkeys(examples) if isinstance(example, conformance.problem)][:INSTANCES]
 
 

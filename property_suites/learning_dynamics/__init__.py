@@ -9,3 +9,17 @@ prioritises behaviours with higher preference distinguishability (`priority`). I
 easily misaligned (`two_layers`). `reduction` is what all of it rests on, `symmetries` follow from it; `any_model` and
 `first_step` say what remains true of a model whose features move.
 """
+
+#: The kinds of subject that its theorems are about.
+KINDS = (
+    "last-layer",
+    "adamw",
+    "classifier",
+    "convex-head",
+    "gradient-flow",
+    "mini-batch",
+    "policy",
+    "token-head",
+    "two-layer",
+    "weight-decay",
+)

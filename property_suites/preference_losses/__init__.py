@@ -2,3 +2,6 @@
 
 The references are the papers' formulas; the conventions in use for each are named, and a subject follows one.
 """
+
+#: The kinds of subject that its theorems are about.
+KINDS = ("pairwise-loss", "unpaired-loss")
