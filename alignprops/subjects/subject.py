@@ -50,7 +50,7 @@ class Subject:
     observed: Callable[[Theorem], Any | NotApplicable] | None = None
     suits: Callable[[Theorem], bool] = _always
     self_contained: bool = True
-    recipe: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id) or self.id in RESERVED_SUBJECTS or "::" in self.id:
