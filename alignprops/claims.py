@@ -23,9 +23,9 @@ from alignprops.report.failure import explain
 from alignprops.report.statement import describe
 from alignprops.results import Result, Verdict
 from alignprops.settings import Settings
-from alignprops.subjects import Subject, parse_subject
+from alignprops.subjects import Subject
 from alignprops.subjects.adapters import Adaptation
-from alignprops.subjects.recognition import recognised
+from alignprops.subjects.recognition import named_kind, recognised
 from alignprops.theorems import Theorem
 
 
@@ -153,7 +153,7 @@ def adapted(subject: Any, kind: str | None, adaptation: Adaptation) -> Subject:
         InputError: the object cannot be imported, recognised or adapted.
     """
     if kind is not None:
-        return parse_subject(subject, kind, adaptation=adaptation)
+        return named_kind(subject, kind, adaptation)
     return recognised(subject, adaptation)
 
 

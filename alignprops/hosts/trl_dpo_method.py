@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from alignprops.hosts.making import PAIR, Host, wrapper
-from alignprops.hosts.trl_parts import accelerator
+from alignprops.hosts.trl_parts import GivenMean, accelerator
 
 if TYPE_CHECKING:
     from alignprops.subjects import Subject
@@ -65,16 +65,6 @@ def _subject(
 
 
 @dataclass(frozen=True)
-class _GivenMean:
-    """A running mean that is given."""
-
-    mean: float
-
-    def update(self, _: Any) -> None:
-        """It stays what it is."""
-
-
-@dataclass(frozen=True)
 class _Called:
     """The method as a function of the field's inputs; the divergence is spelled as DPOConfig leaves it."""
 
@@ -93,7 +83,7 @@ class _Called:
             reference_free=False,
             f_divergence_type=self.divergence,
             f_divergence_params={"alpha_divergence_coef": given.get("alpha", 1.0)},
-            running=_GivenMean(given.get("delta", 0.0)),
+            running=GivenMean(given.get("delta", 0.0)),
         )
         method = self.trainer.dpo_loss
         by_argument = "loss_type" in inspect.signature(method).parameters

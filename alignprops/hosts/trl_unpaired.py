@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from alignprops.hosts.making import Host, wrapper
-from alignprops.hosts.trl_parts import Returning, accelerator, metrics
+from alignprops.hosts.trl_parts import GivenMean, Returning, accelerator, metrics
 
 if TYPE_CHECKING:
     from alignprops.subjects import Subject
@@ -117,22 +117,12 @@ def _kto(host: Host, trainer: Any, loss_type: str) -> Subject:
     )
 
 
-@dataclass(frozen=True)
-class _GivenMean:
-    """A running mean that is given."""
-
-    mean: float
-
-    def update(self, _: Any) -> None:
-        """It stays what it is."""
-
-
 def _bco(host: Host, trainer: Any) -> Subject:
     def called(**given: Any) -> Any:
         me = SimpleNamespace(
             accelerator=accelerator(),
             beta=given["beta"],
-            running=_GivenMean(given["delta"]),
+            running=GivenMean(given["delta"]),
             match_underlying_distribution=False,
         )
         logps = [given[name] for name in _SPLIT]

@@ -38,6 +38,17 @@ def recognised(spec: Any, adaptation: Adaptation) -> Subject:
     raise InputError(f"it fits no kind of host code; say which with --kind, and what is missing:\n{told}")
 
 
+def named_kind(spec: Any, kind: str, adaptation: Adaptation) -> Subject:
+    """The subject of a kind that is told; its formula by its name, if that is not told.
+
+    Raises:
+        UnknownNameError: an unknown kind.
+        InputError: the code cannot be imported or adapted.
+    """
+    code = resolve(spec) if isinstance(spec, str) else spec
+    return parse_subject(spec, kind, adaptation=with_formula(code, kind, adaptation))
+
+
 def with_formula(code: Any, kind: str, adaptation: Adaptation) -> Adaptation:
     """The adaptation with the formula that the code's name names, where the user names none."""
     conformance = kind_named(kind).conformance

@@ -29,7 +29,7 @@ def test_zero_configuration(here: Path, capsys: pytest.CaptureFixture[str]) -> N
     told = capsys.readouterr().out
     assert "assumed  a pairwise-loss subject: its arguments fit no other kind" in told
     assert "assumed  judged as dpo" in told
-    assert "2 claims: 2 held" not in told  # three speak of it: value, gradient and the shift
+    assert "2 claims: 2 held" in told  # value and gradient
     assert "held     preference-losses.reference.value" in told
 
 
@@ -51,8 +51,9 @@ def test_a_refutation_exits_with_1_and_can_be_replayed(here: Path, capsys: pytes
 
     assert main([*arguments, "--theorems", "preference-losses.reference.value"]) == 1
     told = capsys.readouterr().out
-    replay = next(line.split("replay")[1].split() for line in told.splitlines() if "  replay" in line)
-    assert main(replay[2:] if replay[0] == "alignprops" and replay[1] != "replay" else replay[1:]) == 1
+    replay = next(line.split() for line in told.splitlines() if line.startswith("  replay"))
+    assert replay[:3] == ["replay", "alignprops", "replay"]
+    assert main(replay[2:]) == 1
     assert "refuted: preference-losses.reference.value::userlosses:dpo_loss" in capsys.readouterr().out
 
 
@@ -90,14 +91,27 @@ def test_bad_input(here: Path, capsys: pytest.CaptureFixture[str], arguments: li
 def test_an_unknown_host(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The nearest is told."""
     assert main(["check", "trll"]) == 2
-    assert "unknown host 'trll'; did you mean 'trl'?" in capsys.readouterr().err
+    assert "unknown host 'trll'; did you mean 'trl'" in capsys.readouterr().err
+
+
+def test_a_host_takes_no_adapter_parameters(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They would be ignored."""
+    assert main(["check", "trl:DPO*", "--loss", "dpo"]) == 2
+    assert "trl:DPO* has adapters of its own: --kind, --loss, --map" in capsys.readouterr().err
+
+
+def test_nothing_to_check_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Theorems of another kind are no error, and no success either."""
+    spec = written(here, SOURCE)
+
+    assert main(["check", spec, "--kind", "pairwise-loss", "--theorems", "advantages.reference"]) == 5
+    told = capsys.readouterr().err
+    assert "nothing was checked: no theorem among advantages.reference speaks of what was asked for" in told
 
 
 def test_a_subject_that_cannot_be_recognised(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Why it fits no kind is told for each."""
-    (here / "userlosses.py").write_text("def dpo_loss(a, b):\n    return a\n", encoding="utf-8")
-
-    assert main(["check", "userlosses:dpo_loss"]) == 2
+    assert main(["check", written(here, "def dpo_loss(a, b):\n    return a\n")]) == 2
     told = capsys.readouterr().err
     assert "it fits no kind of host code" in told
-    assert "which of them is policy_chosen_logps and which is policy_rejected_logps?" in told
+    assert "which of them is policy_chosen_logps and which is policy_rejected_logps" in told

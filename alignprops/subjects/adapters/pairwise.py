@@ -11,7 +11,7 @@ import torch
 from alignprops._errors import InputError
 from alignprops.conformance.call import Call
 from alignprops.conformance.conformer import Conformer
-from alignprops.conformance.pairwise import LOGPS, PairwiseProblem
+from alignprops.conformance.pairwise import LOGPS, POLICY_LOGPS, PairwiseProblem
 from alignprops.conformance.pairwise_case import LOSS, SEQUENCE, TOKENS, PairwiseCase
 from alignprops.losses.pairs.pair_loss import PairLoss
 from alignprops.losses.pairs.table import PAIR_LOSSES, pair_loss
@@ -60,7 +60,12 @@ RETURNED = (
 def roles(loss: PairLoss) -> list[Role]:
     """What code of this loss may be called with."""
     made = [
-        Role(name, _LOGPS_ALIASES[name], name.startswith("policy"), "log-probabilities of the responses")
+        Role(
+            name,
+            _LOGPS_ALIASES[name],
+            name in POLICY_LOGPS or loss.uses_reference,
+            "log-probabilities of the responses",
+        )
         for name in LOGPS
     ]
     made += [Role(name, aliases, told="1 where a token counts") for name, aliases in _MASKS.items()]

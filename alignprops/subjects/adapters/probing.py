@@ -87,6 +87,9 @@ def _told(
         yield f"what it returns is {how}{measured}"
     if adaptation.variant is None and len(settled.specification.variants) > 1:
         yield _told_variant(settled, {candidate.variant for candidate in matching})
+    if adaptation.returns is None and settled.outputs:
+        beside = ", ".join(sorted(settled.outputs))
+        yield f"beside it, {beside} are read off what it returns, by name or else in the usual order (see --returns)"
     if not matching:
         yield "on a small probe its value is not that of the formula, in any documented convention"
 

@@ -58,7 +58,10 @@ def _gradient_lines(used: Mapping[str, str], call: Call, main: str) -> Iterator[
     leaves = [name for name in call.differentiable if name in used]
     if not leaves:
         return
-    yield f"{main} = result if torch.is_tensor(result) else result[0]  # of a tuple the first"
+    yield "parts = result.values() if isinstance(result, dict) else result"
+    yield f"{main} = result if torch.is_tensor(result) else next("
+    yield "    part for part in parts if torch.is_tensor(part) and part.requires_grad"
+    yield ")  # of several the first with a gradient"
     yield f"{main}.sum().backward()"
     yield f"print({', '.join(f'{name}.grad' for name in leaves)})"
 
