@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from alignprops._errors import InputError
 from alignprops.conformance.advantage import (
@@ -20,13 +18,13 @@ from alignprops.conformance.advantage import (
     AdvantageCase,
     AdvantageProblem,
 )
-from alignprops.conformance.call import Call
 from alignprops.conformance.conformer import Conformer
 from alignprops.losses.advantages.table import ADVANTAGES as TABLE
 from alignprops.losses.advantages.table import Advantage, advantage
 from alignprops.subjects.adapters.adaptation import Adaptation
 from alignprops.subjects.adapters.binding import Binding, Role, bind, options_of
-from alignprops.subjects.adapters.outputs import Returned, named_outputs
+from alignprops.subjects.adapters.calling import as_normal
+from alignprops.subjects.adapters.outputs import Returned
 from alignprops.subjects.adapters.probing import Probe, settle
 
 _REWARDS = Role("rewards", ("token_level_rewards", "reward", "scores", "token_rewards"), True, "rewards")
@@ -74,7 +72,7 @@ def adapt_advantages(code: Any, adaptation: Adaptation) -> Conformer:
     form, told = _form(made, binding, adaptation)
     taken, constants = options_of(made, binding, adaptation)
     conformer = Conformer(
-        _normal(made, binding, adaptation),
+        as_normal(binding, adaptation, _returned(made), flags=("mask", "dones")),
         made,
         variant=made.variant(adaptation.variant),
         form=form,
@@ -114,20 +112,9 @@ def _form(made: Advantage, binding: Binding, adaptation: Adaptation) -> tuple[st
     return form, [] if adaptation.form else [told[form]]
 
 
-def _normal(made: Advantage, binding: Binding, adaptation: Adaptation) -> Callable[[Call], Mapping[str, Any]]:
-    dtype = getattr(torch, adaptation.mask_dtype)
+def _returned(made: Advantage) -> list[Returned]:
     other = RETURNS if made.main == ADVANTAGES else ADVANTAGES
-    known = [_RETURNED[made.main], *([_RETURNED[other]] if made.over_time else [])]
-
-    def called(call: Call) -> Mapping[str, Any]:
-        flags = {name: call.tensors[name].to(dtype) for name in ("mask", "dones") if name in call.tensors}
-        values = {**call.tensors, **flags, **call.options}
-        extras = {name: call.options[name] for name in binding.extras if name in call.options}
-        outputs = named_outputs(binding(values, extras), known, adaptation.returns)
-        main = made.main
-        return outputs | {main: adaptation.sign * outputs[main]} if adaptation.sign < 0 else outputs
-
-    return called
+    return [_RETURNED[made.main], *([_RETURNED[other]] if made.over_time else [])]
 
 
 #: Steps masked behind the end only, so that code which is wrong about masks in the middle is still understood.

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from alignprops._errors import InputError
 from alignprops.conformance.aggregation import AGGREGATE, AggregationProblem
 from alignprops.conformance.aggregation_case import AggregationCase
-from alignprops.conformance.call import Call
 from alignprops.conformance.conformer import Conformer
 from alignprops.losses.aggregation.aggregate import Aggregate
 from alignprops.losses.aggregation.table import AGGREGATES, aggregate
 from alignprops.subjects.adapters.adaptation import Adaptation
-from alignprops.subjects.adapters.binding import Binding, Role, bind, options_of
-from alignprops.subjects.adapters.outputs import Returned, named_outputs
+from alignprops.subjects.adapters.binding import Role, bind, options_of
+from alignprops.subjects.adapters.calling import as_normal
+from alignprops.subjects.adapters.outputs import Returned
 from alignprops.subjects.adapters.probing import Probe, settle
 
 _VALUES = (
@@ -63,7 +61,7 @@ def adapt_aggregation(code: Any, adaptation: Adaptation) -> Conformer:
     taken, constants = options_of(made, binding, adaptation)
     told_mode = [] if "mode" not in binding.roles else [f"{binding.roles['mode']} is {made.name!r}, as the formula"]
     conformer = Conformer(
-        _normal(binding, adaptation, made.name),
+        as_normal(binding, adaptation, RETURNED, constants={"mode": made.name}),
         made,
         variant=made.variant(adaptation.variant),
         options=taken,
@@ -74,18 +72,6 @@ def adapt_aggregation(code: Any, adaptation: Adaptation) -> Conformer:
         assumptions=(f"judged as {made.name}: {made.title}", *binding.told, *told_mode),
     )
     return settle(conformer, adaptation, PROBE)
-
-
-def _normal(binding: Binding, adaptation: Adaptation, mode: str) -> Any:
-    dtype = getattr(torch, adaptation.mask_dtype)
-
-    def called(call: Call) -> Mapping[str, Any]:
-        values = {**call.tensors, "mask": call.tensors["mask"].to(dtype), "mode": mode, **call.options}
-        extras = {name: call.options[name] for name in binding.extras if name in call.options}
-        outputs = named_outputs(binding(values, extras), RETURNED, adaptation.returns)
-        return outputs | {AGGREGATE: adaptation.sign * outputs[AGGREGATE]} if adaptation.sign < 0 else outputs
-
-    return called
 
 
 #: Ragged rows, one of nothing; so small that ε under a root is not ε beside it.

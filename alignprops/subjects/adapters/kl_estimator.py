@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from alignprops._errors import InputError
-from alignprops.conformance.call import Call
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.kl import KlProblem
 from alignprops.conformance.kl_case import FORMS, KL, LOGITS, MASKED, REPORTED, TOKENS, KlCase, input_names
@@ -19,8 +16,9 @@ from alignprops.losses.estimators.estimator import Divergence, Estimator
 from alignprops.losses.estimators.table import KL_ESTIMATORS, kl_estimator
 from alignprops.subjects.adapters.adaptation import Adaptation
 from alignprops.subjects.adapters.binding import Binding, Role, bind, options_of
-from alignprops.subjects.adapters.outputs import Returned, named_outputs
-from alignprops.subjects.adapters.probing import Probe, settle
+from alignprops.subjects.adapters.calling import as_normal
+from alignprops.subjects.adapters.outputs import Returned
+from alignprops.subjects.adapters.probing import Probe, matches, settle
 
 #: Argument names in use; each has one meaning only.
 _ALIASES = {
@@ -78,7 +76,7 @@ def adapt_kl_estimator(code: Any, adaptation: Adaptation) -> Conformer:
     form, told = _form(made, binding, adaptation)
     taken, constants = options_of(made, binding, adaptation)
     conformer = Conformer(
-        _normal(binding, adaptation),
+        as_normal(binding, adaptation, RETURNED),
         made,
         variant=made.variant(adaptation.variant),
         form=form,
@@ -94,7 +92,7 @@ def adapt_kl_estimator(code: Any, adaptation: Adaptation) -> Conformer:
         conformer = _named(conformer, binding.roles[_NAME.name])
     settled = settle(conformer, adaptation, PROBE)
     # A wrong gradient must not spoil what the value alone says of reduction and convention.
-    return settled if _agrees(settled) else settle(conformer, adaptation, _VALUES_ONLY)
+    return settled if matches(settled, PROBE) else settle(conformer, adaptation, _VALUES_ONLY)
 
 
 def _form(made: Estimator | Divergence, binding: Binding, adaptation: Adaptation) -> tuple[str, list[str]]:
@@ -110,20 +108,6 @@ def _form(made: Estimator | Divergence, binding: Binding, adaptation: Adaptation
         return form, []
     how = {TOKENS: "log-probabilities of sampled tokens", LOGITS: "logits of the vocabulary"}[inputs]
     return form, [f"its inputs are {how}, {f'masked by {masks[0]}' if masks else 'without a mask: every one counts'}"]
-
-
-def _normal(binding: Binding, adaptation: Adaptation) -> Callable[[Call], Mapping[str, Any]]:
-    dtype = getattr(torch, adaptation.mask_dtype)
-
-    def called(call: Call) -> Mapping[str, Any]:
-        values = {**call.tensors, **call.options}
-        if "mask" in call.tensors:
-            values |= {"mask": call.tensors["mask"].to(dtype)}
-        extras = {name: call.options[name] for name in binding.extras if name in call.options}
-        outputs = named_outputs(binding(values, extras), RETURNED, adaptation.returns)
-        return outputs | {KL: adaptation.sign * outputs[KL]} if adaptation.sign < 0 else outputs
-
-    return called
 
 
 def _named(conformer: Conformer, argument: str) -> Conformer:
@@ -193,11 +177,6 @@ def _values_and_gradients(conformer: Conformer) -> tuple[Any, Rounded]:
             np.concatenate([expected.error, *(slope.error.ravel() for slope in slopes)]),
         ),
     )
-
-
-def _agrees(conformer: Conformer) -> bool:
-    found, expected = _values_and_gradients(conformer)
-    return bool(np.all(np.abs(found - expected.value) <= np.maximum(expected.error, 1e-6 * np.abs(expected.value))))
 
 
 PROBE = Probe(

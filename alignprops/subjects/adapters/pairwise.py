@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from alignprops._errors import InputError
-from alignprops.conformance.call import Call
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.pairwise import LOGPS, POLICY_LOGPS, PairwiseProblem
 from alignprops.conformance.pairwise_case import LOSS, SEQUENCE, TOKENS, PairwiseCase
@@ -17,7 +14,8 @@ from alignprops.losses.pairs.pair_loss import PairLoss
 from alignprops.losses.pairs.table import PAIR_LOSSES, pair_loss
 from alignprops.subjects.adapters.adaptation import Adaptation
 from alignprops.subjects.adapters.binding import Binding, Role, bind, options_of
-from alignprops.subjects.adapters.outputs import Returned, named_outputs
+from alignprops.subjects.adapters.calling import as_normal
+from alignprops.subjects.adapters.outputs import Returned
 from alignprops.subjects.adapters.probing import Probe, settle
 
 #: Argument names in use for the four log-probabilities; each has one meaning only.
@@ -91,7 +89,7 @@ def adapt_pairwise(code: Any, adaptation: Adaptation) -> Conformer:
         )
     taken, constants = options_of(loss, binding, adaptation)
     conformer = Conformer(
-        _normal(binding, adaptation),
+        as_normal(binding, adaptation, RETURNED, flags=tuple(_MASKS)),
         loss,
         variant=loss.variant(adaptation.variant),
         form=form,
@@ -120,19 +118,6 @@ def _form(binding: Binding, adaptation: Adaptation) -> tuple[str, list[str]]:
         told = {TOKENS: "log-probabilities of tokens with masks", SEQUENCE: "one log-probability a response"}[form]
         return form, [f"its inputs are {told}: {why}"]
     return form, []
-
-
-def _normal(binding: Binding, adaptation: Adaptation) -> Any:
-    dtype = getattr(torch, adaptation.mask_dtype)
-
-    def called(call: Call) -> Mapping[str, Any]:
-        masks = {name: call.tensors[name].to(dtype) for name in _MASKS if name in call.tensors}
-        values = {**call.tensors, **masks, **call.options}
-        extras = {name: call.options[name] for name in binding.extras if name in call.options}
-        outputs = named_outputs(binding(values, extras), RETURNED, adaptation.returns)
-        return outputs | {LOSS: adaptation.sign * outputs[LOSS]} if adaptation.sign < 0 else outputs
-
-    return called
 
 
 #: Three ragged pairs on which conventions and reductions differ.

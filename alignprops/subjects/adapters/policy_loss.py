@@ -8,10 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from alignprops._errors import InputError
-from alignprops.conformance.call import Call
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.policy import MASK, PolicyProblem
 from alignprops.conformance.policy_case import (
@@ -29,8 +27,9 @@ from alignprops.losses.policy.policy_loss import PolicyLoss
 from alignprops.losses.policy.table import POLICY_LOSSES, policy_loss
 from alignprops.subjects.adapters.adaptation import Adaptation
 from alignprops.subjects.adapters.binding import Binding, Role, bind, options_of
-from alignprops.subjects.adapters.outputs import Returned, named_outputs
-from alignprops.subjects.adapters.probing import Probe, settle
+from alignprops.subjects.adapters.calling import as_normal
+from alignprops.subjects.adapters.outputs import Returned
+from alignprops.subjects.adapters.probing import Probe, matches, settle
 
 #: Argument names in use for the inputs; each has one meaning only in code of this kind.
 _ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -110,7 +109,7 @@ def adapt_policy(code: Any, adaptation: Adaptation) -> Conformer:
     taken, constants = _options(loss, binding, adaptation)
     spared = _fallbacks(binding)
     conformer = Conformer(
-        _normal(binding, adaptation),
+        as_normal(binding, adaptation, RETURNED, flags=(MASK,), read=_named_parts),
         loss,
         variant=loss.variant(adaptation.variant),
         reduction=adaptation.reduction or "mean",
@@ -199,31 +198,13 @@ def _settled(conformer: Conformer, binding: Binding, loss: PolicyLoss, adaptatio
             refusal = refusal or error
     if not candidates:
         raise refusal or InputError("it does not run on a small float64 input")
-    matching = [candidate for candidate in candidates if _matches(candidate)]
+    matching = [candidate for candidate in candidates if matches(candidate, PROBE)]
     settled = (matching or candidates)[0]
     if len(kinds) == 1:
         return settled
     what = "one a response" if BY_RESPONSE in settled.form else "one a token"
     why = "its value on a probe says so" if matching else "with the other it does not run, or fits no better"
     return replace(settled, assumptions=(*settled.assumptions, f"advantages are {what} ({why})"))
-
-
-def _matches(candidate: Conformer) -> bool:
-    found, expected = PROBE.compare(candidate)
-    return bool(np.all(np.abs(found - expected.value) <= np.maximum(expected.error, 1e-6 * np.abs(expected.value))))
-
-
-def _normal(binding: Binding, adaptation: Adaptation) -> Any:
-    dtype = getattr(torch, adaptation.mask_dtype)
-
-    def called(call: Call) -> Mapping[str, Any]:
-        values = {**call.tensors, MASK: call.tensors[MASK].to(dtype), **call.options}
-        extras = {name: call.options[name] for name in binding.extras if name in call.options}
-        result = _named_parts(binding(values, extras)) if adaptation.returns is None else binding(values, extras)
-        outputs = named_outputs(result, RETURNED, adaptation.returns)
-        return outputs | {LOSS: adaptation.sign * outputs[LOSS]} if adaptation.sign < 0 else outputs
-
-    return called
 
 
 def _named_parts(result: Any) -> Any:

@@ -52,7 +52,7 @@ def settle(conformer: Conformer, adaptation: Adaptation, probe: Probe) -> Confor
         for variant in ([conformer.variant] if adaptation.variant else conformer.specification.variants)
         for reduction in reductions
     ]
-    matching = [candidate for candidate in candidates if _matches(candidate, probe)]
+    matching = [candidate for candidate in candidates if matches(candidate, probe)]
     settled = (matching or candidates)[0]
     return replace(settled, assumptions=(*settled.assumptions, *_told(settled, matching, reductions, adaptation)))
 
@@ -72,10 +72,15 @@ def _reductions(shape: tuple[int, ...], conformer: Conformer, adaptation: Adapta
     return [asked] if asked else ["mean", "sum"]
 
 
-def _matches(candidate: Conformer, probe: Probe) -> bool:
+def matches(candidate: Conformer, probe: Probe) -> bool:
+    """Whether its values on the probe are those of the formula, under its convention and reduction."""
     found, expected = probe.compare(candidate)
-    values = np.asarray(found).reshape(np.shape(expected.value))
-    return bool(np.all(np.abs(values - expected.value) <= np.maximum(expected.error, 1e-6 * np.abs(expected.value))))
+    return near(np.asarray(found).reshape(np.shape(expected.value)), expected)
+
+
+def near(found: Any, expected: Rounded) -> bool:
+    """Whether numbers are the expected ones, up to honest errors and what single precision does not show."""
+    return bool(np.all(np.abs(found - expected.value) <= np.maximum(expected.error, 1e-6 * np.abs(expected.value))))
 
 
 def _told(

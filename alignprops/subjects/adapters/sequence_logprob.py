@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
-import torch
 
 from alignprops._errors import InputError, UnknownNameError
-from alignprops.conformance.call import Call
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.logprob import (
     INDEX,
@@ -29,7 +27,9 @@ from alignprops.conformance.logprob_case import LogpCase
 from alignprops.losses.logprobs.formula import LOGPROB, SHIFTED, SHIFTING
 from alignprops.subjects.adapters.adaptation import Adaptation
 from alignprops.subjects.adapters.binding import Binding, Role, bind, options_of
-from alignprops.subjects.adapters.outputs import Returned, named_outputs
+from alignprops.subjects.adapters.calling import as_normal
+from alignprops.subjects.adapters.outputs import Returned
+from alignprops.subjects.adapters.probing import near
 from alignprops.subjects.sequence_scores import of_tensors
 
 ROLES = (
@@ -83,7 +83,7 @@ def adapt_logprob(code: Any, adaptation: Adaptation) -> Conformer:
     binding = bind(code, ROLES, adaptation)
     taken, constants = options_of(LOGPROB, binding, adaptation)
     asked = Conformer(
-        _normal(binding, adaptation),
+        as_normal(binding, adaptation, RETURNED),
         LOGPROB,
         options=taken,
         constants=constants,
@@ -106,19 +106,6 @@ def _takes_tensors(code: Any, adaptation: Adaptation) -> bool:
     names = {name for role in ROLES for name in (role.name, *role.aliases)}
     open_ones = [parameter for parameter in parameters if parameter.default is parameter.empty]
     return len(open_ones) == 1 and open_ones[0].kind is not open_ones[0].VAR_KEYWORD and open_ones[0].name not in names
-
-
-def _normal(binding: Binding, adaptation: Adaptation) -> Any:
-    dtype = getattr(torch, adaptation.mask_dtype)
-
-    def called(call: Call) -> Mapping[str, Any]:
-        masks = {"mask": call.tensors["mask"].to(dtype)} if "mask" in call.tensors else {}
-        values = {**call.tensors, **masks, **call.options}
-        extras = {name: call.options[name] for name in binding.extras if name in call.options}
-        outputs = named_outputs(binding(values, extras), RETURNED, adaptation.returns)
-        return outputs | {LOGPS: adaptation.sign * outputs[LOGPS]} if adaptation.sign < 0 else outputs
-
-    return called
 
 
 # --- what is settled by calling it once ---------------------------------------------------------------------------
@@ -196,9 +183,7 @@ def _fit(candidate: Conformer) -> bool | str:
     expected = case.expected
     if shape != expected.value.shape:
         return f"it returned shape {shape}; expected (B,) = (3,), (B, T − 1) = (3, 3) or (B, T) = (3, 4)"
-    values = case.values(case.found)
-    near = np.abs(values - expected.value) <= np.maximum(expected.error, 1e-6 * np.abs(expected.value))
-    return bool(near.all())
+    return near(case.values(case.found), expected)
 
 
 def _told(

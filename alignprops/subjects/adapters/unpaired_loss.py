@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
-import torch
 
 from alignprops._errors import InputError
-from alignprops.conformance.call import Call
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.unpaired import POLICY, POLICY_KL, REFERENCE_KL, UnpairedProblem
 from alignprops.conformance.unpaired_case import (
@@ -30,7 +27,7 @@ from alignprops.losses.unpaired.table import BATCH, GIVEN, UNPAIRED_LOSSES, unpa
 from alignprops.losses.unpaired.unpaired_loss import UnpairedLoss
 from alignprops.subjects.adapters.adaptation import Adaptation
 from alignprops.subjects.adapters.binding import Binding, bind, options_of
-from alignprops.subjects.adapters.outputs import named_outputs
+from alignprops.subjects.adapters.calling import as_normal
 from alignprops.subjects.adapters.probing import Probe, settle
 from alignprops.subjects.adapters.unpaired_roles import RETURNED, inputs_of, roles
 
@@ -52,7 +49,7 @@ def adapt_unpaired(code: Any, adaptation: Adaptation) -> Conformer:
     takes = _inputs(loss, form, variant, binding)
     taken, constants = options_of(loss, binding, adaptation)
     conformer = UnpairedConformer(
-        _normal(binding, adaptation),
+        as_normal(binding, adaptation, RETURNED, flags=_FLAGS),
         loss,
         variant=variant,
         form=form,
@@ -105,19 +102,6 @@ def _inputs(loss: UnpairedLoss, form: str, variant: str, binding: Binding) -> fr
             f"or those with the log-probabilities of mismatched answers, --map {POLICY_KL}=… {REFERENCE_KL}=…"
         )
     raise InputError(f"the form {form!r} needs {', '.join(missing)}: --map {missing[0]}=ARGUMENT")
-
-
-def _normal(binding: Binding, adaptation: Adaptation) -> Any:
-    dtype = getattr(torch, adaptation.mask_dtype)
-
-    def called(call: Call) -> Mapping[str, Any]:
-        flags = {name: call.tensors[name].to(dtype) for name in _FLAGS if name in call.tensors}
-        values = {**call.tensors, **flags, **call.options}
-        extras = {name: call.options[name] for name in binding.extras if name in call.options}
-        outputs = named_outputs(binding(values, extras), RETURNED, adaptation.returns)
-        return outputs | {LOSS: adaptation.sign * outputs[LOSS]} if adaptation.sign < 0 else outputs
-
-    return called
 
 
 #: Three answers, two of them desirable, on which forms and reductions differ.
