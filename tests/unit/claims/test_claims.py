@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import alignprops as ap
-from alignprops import InputError, Result, Settings, UnknownNameError, Verdict, ambient, claims
+from alignprops import InputError, Result, Settings, UnknownNameError, Verdict, ambient, claims, engine
 from alignprops.claims import Claim, ClaimFailed, Report
 from alignprops.config import resolve
 from alignprops.dynamics.last_layer import train
@@ -94,7 +94,7 @@ def test_every_verdict_has_its_outcome(
     """As for theorems that pytest collects; a skip gives its reason."""
     (claim,) = claims.claims(trajectory, kind="last-layer", theorems=THEOREM)
     found = Result(THEOREM, claim.subject.id, verdict, "because")
-    monkeypatch.setattr(claims, "evaluate", lambda *_: found)
+    monkeypatch.setattr(engine, "evaluate", lambda *_: found)
     settings = Settings(strict=strict)
 
     if outcome == "passes":
@@ -110,7 +110,7 @@ def test_every_verdict_has_its_outcome(
 def test_settings_are_those_of_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
     """The innermost of sessions that are running; outside of pytest those of the environment."""
     seen: list[Settings] = []
-    monkeypatch.setattr(claims, "evaluate", lambda *given: seen.append(given[2]) or Result("a", "b", Verdict.HELD, ""))
+    monkeypatch.setattr(engine, "evaluate", lambda *given: seen.append(given[2]) or Result("a", "b", Verdict.HELD, ""))
     monkeypatch.setattr(ambient, "_sessions", [])
     monkeypatch.setenv("ALIGNPROPS_SEED", "5")
     (claim,) = claims.claims(trajectory, kind="last-layer", theorems=THEOREM)
