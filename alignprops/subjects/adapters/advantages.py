@@ -39,7 +39,7 @@ _ENDS = (
 )
 _GROUPS = (
     Role("group_size", ("num_generations", "rloo_k", "n_samples_per_prompt", "k"), told="responses a group has"),
-    Role("group_ids", ("groups", "index", "prompt_ids", "uid"), told="the group of each response"),
+    Role("group_ids", ("groups", "index", "uid"), told="the group of each response"),
 )
 _RETURNED = {
     ADVANTAGES: Returned(ADVANTAGES, ("advantage", "adv")),

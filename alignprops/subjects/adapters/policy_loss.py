@@ -78,7 +78,7 @@ RETURNED = (
     Returned(CLIP_FRACTION, ("clipfrac", "clip_frac", "pg_clipfrac", "actor/pg_clipfrac", "policy/clipfrac")),
     Returned(APPROX_KL, ("ppo_kl", "approxkl", "actor/ppo_kl", "policy/approxkl")),
     Returned(DUAL_FRACTION, ("pg_clipfrac_lower", "actor/pg_clipfrac_lower")),
-    Returned(KL, ("mean_kl", "kl_mean", "kl_loss", "ref_kl")),
+    Returned(KL, ("mean_kl", "kl_mean", "ref_kl")),
 )
 
 
