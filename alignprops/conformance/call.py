@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from alignprops._errors import TheoremError
+from alignprops.atoms import is_tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Floats = NDArray[np.float64]
 
@@ -64,6 +66,8 @@ def make_call(
     arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any], *, dtype: str, differentiable: tuple[str, ...]
 ) -> Call:
     """A call with fresh tensors on the CPU: float arrays in `dtype`, the others as they are."""
+    import torch
+
     made: dict[str, Tensor] = {}
     for name, array in arrays.items():
         tensor = torch.from_numpy(np.array(array, order="C"))
@@ -85,6 +89,8 @@ def run(function: Normal, call: Call, *, main: str | None = None, upstream: Any 
     Raises:
         TheoremError: the main output is missing or is no tensor.
     """
+    import torch
+
     before = {name: (tensor.detach().clone(), tensor._version) for name, tensor in call.tensors.items()}
     with torch.enable_grad():
         outputs = dict(function(call))
@@ -93,14 +99,16 @@ def run(function: Normal, call: Call, *, main: str | None = None, upstream: Any 
     return Found(
         {name: _widened(value) for name, value in outputs.items()},
         gradients,
-        {name: isinstance(value, Tensor) and value.requires_grad for name, value in outputs.items()},
+        {name: is_tensor(value) and value.requires_grad for name, value in outputs.items()},
         modified,
     )
 
 
 def _gradients(outputs: Mapping[str, Any], call: Call, main: str, upstream: Any) -> dict[str, Floats]:
-    value = outputs.get(main)
-    if not isinstance(value, Tensor):
+    import torch
+
+    value: Any = outputs.get(main)
+    if not is_tensor(value):
         raise TheoremError(f"the subject returned no tensor {main!r}; it returned {', '.join(outputs) or 'nothing'}")
     leaves = [call.tensors[name] for name in call.differentiable]
     if not value.requires_grad:
@@ -112,12 +120,15 @@ def _gradients(outputs: Mapping[str, Any], call: Call, main: str, upstream: Any)
 
 
 def _widened(value: Any) -> Floats:
-    if isinstance(value, Tensor):
-        return value.detach().cpu().double().numpy().copy()
+    if is_tensor(value):
+        floats: Floats = value.detach().cpu().double().numpy().copy()
+        return floats
     return np.asarray(value, dtype=np.float64)
 
 
 def _differs(now: Tensor, was: Tensor, version: int) -> bool:
+    import torch
+
     return now._version != version or not torch.equal(
         torch.nan_to_num(now.detach().double(), nan=12345.0), torch.nan_to_num(was.double(), nan=12345.0)
     )

@@ -8,12 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from alignprops._errors import WitnessError
 from alignprops.evidence.fingerprint import fingerprint
 from alignprops.evidence.generation import contiguous, drive, explicit_instances, restored_generators
 from alignprops.evidence.inspection import Finding, Inspector
 from alignprops.evidence.reading import MeasureFailed, blaming_the_measure
 from alignprops.settings import Settings
 from alignprops.theorems import Theorem
+from alignprops.witness import flatten
 
 
 class Refutation(Exception):
@@ -73,7 +75,9 @@ class Tally:
     def add_failure(self, finding: Finding, instance: Any) -> None:
         """Keep `instance` as the simplest witness so far, and as the worst one if it is."""
         score = -max((trial.log_e for trial in finding.trials.values()), default=-finding.reading.slack())
-        self.smallest_failure, self.by, self.broken = instance, finding.by, finding.worst_relation
+        # Of equally many numbers the last: Hypothesis shrinks, and explicit instances come first.
+        if self.smallest_failure is None or numbers_in(instance) <= numbers_in(self.smallest_failure):
+            self.smallest_failure, self.by, self.broken = instance, finding.by, finding.worst_relation
         if self.worst_failure is None or score < self.worst_failure[0]:
             self.worst_failure = (score, instance)
 
@@ -91,6 +95,15 @@ class Tally:
         if self.log_e is not None:
             record["chance"] = {"largest_log_e": self.log_e, "trials": self.trials}
         return record
+
+
+def numbers_in(instance: Any) -> int:
+    """How many numbers the arrays of an instance have; 0 for what cannot be a witness."""
+    try:
+        arrays, _ = flatten(instance)
+    except (WitnessError, TypeError):
+        return 0
+    return sum(array.size for array in arrays.values())
 
 
 def sample(
