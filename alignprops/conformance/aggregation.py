@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from alignprops.conformance.precision import exactly, product, quotient, rounded_to, summed, total, worlds
+from alignprops.conformance.precision import GUARD, exactly, product, quotient, rounded_to, summed, total, worlds
 from alignprops.expressions import Rounded, follow_in
 from alignprops.losses.aggregation.aggregate import (
     Aggregate,
@@ -24,8 +24,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 #: The main output of the kind.
 AGGREGATE = "aggregate"
-#: Code may add so much to the number of tokens that it divides by, so that 0/0 does not arise: in use, and honest.
-GUARD = 1e-8
 
 
 @dataclass(frozen=True, eq=False)

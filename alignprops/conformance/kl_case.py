@@ -19,7 +19,7 @@ from alignprops.conformance.kl import (
     expected_of_tokens,
     through_softmax,
 )
-from alignprops.conformance.precision import coarser, exactly, product, quotient, rounded_to, total
+from alignprops.conformance.precision import averaged, coarser, exactly, product, quotient, rounded_to, total
 from alignprops.expressions import Rounded
 from alignprops.losses.estimators.estimator import Divergence, Estimator
 
@@ -153,14 +153,14 @@ class KlCase:
 
     def _reduced(self, values: Rounded, reduction: str) -> Rounded:
         summed = total(values, self.dtype, where=self.kept, axis=None)
-        return summed if reduction == "sum" else quotient(summed, exactly(self.kept.sum()), self.dtype)
+        return summed if reduction == "sum" else averaged(summed, self.kept.sum(), self.dtype)
 
     @cached_property
     def expected_gradient(self) -> Rounded:
         """The gradient of Σ upstream · output in the policy's input; exactly 0 where masked."""
         upstream = exactly(np.broadcast_to(self.upstream, self.kept.shape))
         if self.subject.reduction == "mean":
-            upstream = quotient(upstream, exactly(self.kept.sum()), self.dtype)
+            upstream = averaged(upstream, self.kept.sum(), self.dtype)
         slopes, kept = self.expected.slopes, self.kept
         if self.form != TOKENS:
             upstream, kept = Rounded(upstream.value[..., None], upstream.error[..., None]), kept[..., None]

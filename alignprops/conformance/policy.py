@@ -11,7 +11,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from alignprops.conformance.precision import exactly, quotient, rounded_to, summed, total, worlds
+from alignprops.conformance.precision import GUARD, averaged, exactly, rounded_to, summed, total, worlds
 from alignprops.expressions import Rounded, follow_in
 from alignprops.losses.policy.aggregation import (
     TOKEN_WEIGHTS,
@@ -115,7 +115,9 @@ class PolicyReference:
             sizes[symbol] = self.options[symbol.name]
         values = {symbol: exactly(size) for symbol, size in sizes.items()}
         found = follow_in(expression, values, worlds(self.dtype))
-        return _where(self.mask, found)
+        counted = expression.has(response_tokens) or expression.has(batch_tokens)
+        guard = 2 * GUARD * np.abs(found.value) if counted else 0.0
+        return _where(self.mask, Rounded(found.value, found.error + guard))
 
     def weighted(self, terms: Rounded) -> Rounded:
         """() the aggregate of what each token has."""
@@ -135,8 +137,8 @@ class PolicyReference:
             beside = summed([beside, self._times_beta(k3_slope)], self.dtype)
         first = _where(self.mask, world.multiply(weights, through_ratio))
         if self.loss.level == "sequence":
-            counts = exactly(np.maximum(self.mask.sum(axis=1), 1))
-            shared = quotient(total(first, self.dtype, where=self.mask), counts, self.dtype)
+            sums = total(first, self.dtype, where=self.mask)
+            shared = averaged(sums, np.maximum(self.mask.sum(axis=1), 1), self.dtype)
             first = _where(self.mask, Rounded(shared.value[:, None], shared.error[:, None]))
         return _where(self.mask, summed([first, world.multiply(weights, beside)], self.dtype))
 
@@ -154,8 +156,8 @@ class PolicyReference:
         by_token = self.token_log_ratio
         if self.loss.level == "token" or not np.any(by_token.value):
             return by_token
-        counts = exactly(np.maximum(self.mask.sum(axis=1), 1))
-        mean = quotient(total(by_token, self.dtype, where=self.mask), counts, self.dtype)
+        sums = total(by_token, self.dtype, where=self.mask)
+        mean = averaged(sums, np.maximum(self.mask.sum(axis=1), 1), self.dtype)
         return Rounded(mean.value[:, None], mean.error[:, None])
 
     @property

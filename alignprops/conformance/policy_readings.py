@@ -10,7 +10,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from alignprops.conformance.policy_case import APPROX_KL, CLIP_FRACTION, DUAL_FRACTION, PolicyCase
-from alignprops.conformance.precision import EPS, SLACK, exactly, quotient, summed, total, worlds
+from alignprops.conformance.precision import EPS, SLACK, averaged, exactly, quotient, summed, total, worlds
 from alignprops.expressions import Rounded, follow_in
 from alignprops.losses.policy.clipped import unclipped_surrogate
 from alignprops.losses.policy.symbols import advantages, weight
@@ -79,8 +79,8 @@ def kl_estimates(case: PolicyCase, metric: str) -> list[Rounded]:
 
 
 def _mean(terms: Rounded, case: PolicyCase, axis: int | None) -> Rounded:
-    counts = exactly(np.maximum(case.mask.sum(axis=axis), 1))
-    return quotient(total(terms, case.dtype, where=case.mask, axis=axis), counts, case.dtype)
+    sums = total(terms, case.dtype, where=case.mask, axis=axis)
+    return averaged(sums, np.maximum(case.mask.sum(axis=axis), 1), case.dtype)
 
 
 def _mean_of(by_response: Rounded, case: PolicyCase) -> Rounded:

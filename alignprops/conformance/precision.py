@@ -23,6 +23,9 @@ TINY: dict[str, float] = {"float64": 2.0**-1022, "float32": 2.0**-126, "bfloat16
 #: Roundings that honest code may spend where the expression has one operation.
 SLACK = 4
 
+#: Code may add so much to the number of tokens that it divides by, so that 0/0 does not arise: in use, and honest.
+GUARD = 1e-8
+
 
 def coarser(dtype: str, precision: str | None) -> str:
     """The dtype whose rounding counts: that of the input, or that which the code computes in, if that is coarser."""
@@ -77,6 +80,12 @@ def quotient(a: Rounded, b: Rounded, dtype: str) -> Rounded:
     world = worlds(dtype)[0]
     made: Rounded = world.multiply(a, world.reciprocal(b))
     return made
+
+
+def averaged(sums: Rounded, count: Any, dtype: str) -> Rounded:
+    """A sum divided by a number of tokens, to which code may have added `GUARD`."""
+    made = quotient(sums, exactly(count), dtype)
+    return Rounded(made.value, made.error + 2 * GUARD * np.abs(made.value))
 
 
 def summed(terms: list[Rounded], dtype: str) -> Rounded:

@@ -284,3 +284,16 @@ def test_a_mistake_is_named(code: Any, told: str) -> None:
     )
 
     assert [part["told"].partition(",")[0] for part in found["behaves_like"]] == [told]
+
+
+def guarded(logps: Tensor, old_logps: Tensor, advantages: Tensor, mask: Tensor, cliprange: float) -> Tensor:
+    """PPO whose mean cannot be 0/0."""
+    ratio = (logps - old_logps).exp()
+    losses = torch.maximum(-advantages * ratio, -advantages * ratio.clamp(1 - cliprange, 1 + cliprange))
+    return torch.where(mask != 0, losses, 0).sum() / ((mask != 0).sum() + 1e-8)
+
+
+@pytest.mark.parametrize("theorem", ["reference.value", "reference.gradient", "batches.partition"])
+def test_a_guard_in_the_count_is_no_mistake(theorem: str) -> None:
+    """1e-8 beside a number of tokens is in wide use."""
+    assert verdict(guarded, "ppo", theorem) is Verdict.HELD
