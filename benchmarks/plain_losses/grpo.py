@@ -7,7 +7,7 @@ def grpo_loss(logps, old_logps, ref_logps, advantages, mask, epsilon=0.2, beta=0
     """() loss, from tables (B, T), advantages (B,) and a mask."""
     counted = mask.to(logps.dtype)
     difference = torch.where(mask, logps - old_logps, 0.0)
-    ratio = torch.exp(difference)
+    ratio = torch.exp(difference.clamp(max=60.0))  # beyond it the gradient of what is clipped would be 0 · inf
     clipped = torch.clamp(ratio, 1 - epsilon, 1 + epsilon)
     surrogate = torch.min(ratio * advantages[:, None], clipped * advantages[:, None])
     to_reference = torch.where(mask, ref_logps - logps, 0.0)
