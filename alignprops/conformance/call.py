@@ -41,6 +41,8 @@ class Call:
         return Call(self.tensors, {**self.options, **changed}, self.differentiable)
 
 
+#: What outputs have beside their own if the code changed the object that it is a method of.
+SELF_CHANGED = "self changed"
 #: Code behind the interface of its kind: outputs by the kind's names.
 Normal = Callable[[Call], Mapping[str, Any]]
 
@@ -53,7 +55,7 @@ class Found:
         outputs: by the kind's names.
         gradients: of Σ upstream · main output, in every differentiable input; zeros where it does not depend on it.
         attached: for every output whether it carries a gradient.
-        modified: the inputs that are no longer what they were.
+        modified: the inputs that are no longer what they were, and "self" if the object's options are not.
     """
 
     outputs: Mapping[str, Floats]
@@ -94,8 +96,11 @@ def run(function: Normal, call: Call, *, main: str | None = None, upstream: Any 
     before = {name: (tensor.detach().clone(), tensor._version) for name, tensor in call.tensors.items()}
     with torch.enable_grad():
         outputs = dict(function(call))
+        changed = ("self",) if outputs.pop(SELF_CHANGED, False) else ()
         gradients = {} if upstream is None or main is None else _gradients(outputs, call, main, upstream)
-    modified = tuple(name for name, (was, version) in before.items() if _differs(call.tensors[name], was, version))
+    modified = changed + tuple(
+        name for name, (was, version) in before.items() if _differs(call.tensors[name], was, version)
+    )
     return Found(
         {name: _widened(value) for name, value in outputs.items()},
         gradients,

@@ -63,7 +63,11 @@ class Binding:
         return role in self.roles
 
     def __call__(self, values: Mapping[str, Any], extras: Mapping[str, Any] | None = None) -> Any:
-        """Call the code with the values of its roles."""
+        """What the code returns, called with the values of its roles."""
+        return self.called(values, extras)[0]
+
+    def called(self, values: Mapping[str, Any], extras: Mapping[str, Any] | None = None) -> tuple[Any, bool]:
+        """What the code returns, and whether it changed the object that it is a method of."""
         places = {where: values[role] for role, where in self.roles.items() if role in values}
         places |= {**self.fixed, **(extras or {})}
         init = {name.partition(".")[2]: value for name, value in places.items() if name.startswith(f"{INIT}.")}
@@ -71,10 +75,19 @@ class Binding:
         plain = {name: value for name, value in places.items() if "." not in name}
         by_position = [plain.pop(name) for name in self.positional if name in plain]
         if self.constructed:
-            return self.code(**init)(*by_position, **plain)
+            made = self.code(**init)
+            before = _settings(made)
+            return made(*by_position, **plain), _settings(made) != before
         if self.stand_in:
-            return self.code(SimpleNamespace(**attributes), *by_position, **plain)
-        return self.code(*by_position, **plain)
+            stand_in = SimpleNamespace(**attributes)
+            before = _settings(stand_in)
+            return self.code(stand_in, *by_position, **plain), _settings(stand_in) != before
+        return self.code(*by_position, **plain), False
+
+
+def _settings(thing: Any) -> dict[str, Any]:
+    """The numbers, texts and switches that an object has for attributes: its options."""
+    return {name: value for name, value in vars(thing).items() if isinstance(value, bool | int | float | str)}
 
 
 def bind(code: Any, roles: Iterable[Role], adaptation: Adaptation) -> Binding:

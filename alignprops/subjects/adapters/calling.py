@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from alignprops.conformance.call import Call, Normal
+from alignprops.conformance.call import SELF_CHANGED, Call, Normal
 from alignprops.subjects.adapters.adaptation import Adaptation
 from alignprops.subjects.adapters.binding import Binding
 from alignprops.subjects.adapters.outputs import Returned, named_outputs
@@ -38,8 +38,9 @@ def as_normal(
         given = {name: call.tensors[name].to(dtype) for name in flags if name in call.tensors}
         values = {**call.tensors, **given, **(constants or {}), **call.options}
         extras = {name: call.options[name] for name in binding.extras if name in call.options}
-        result = binding(values, extras)
+        result, changed = binding.called(values, extras)
         outputs = named_outputs(result if adaptation.returns else read(result), returned, adaptation.returns)
-        return outputs | {main: adaptation.sign * outputs[main]} if adaptation.sign < 0 else outputs
+        turned = {main: adaptation.sign * outputs[main]} if adaptation.sign < 0 else {}
+        return {**outputs, **turned, **({SELF_CHANGED: True} if changed else {})}
 
     return called

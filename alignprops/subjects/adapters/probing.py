@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from alignprops._errors import InputError
-from alignprops.conformance.call import Call
+from alignprops.conformance.call import SELF_CHANGED, Call
 from alignprops.conformance.conformer import Conformer
 from alignprops.expressions import Rounded
 from alignprops.subjects.adapters.adaptation import Adaptation
@@ -48,7 +48,9 @@ def settle(conformer: Conformer, adaptation: Adaptation, probe: Probe) -> Confor
         raise InputError(f"it raised on a small float64 input: {type(error).__name__}: {error}") from error
     reductions = _reductions(tuple(outputs[probe.main].shape), conformer, adaptation, probe)
     candidates = [
-        replace(conformer, variant=variant, reduction=reduction, outputs=frozenset(outputs) - {probe.main})
+        replace(
+            conformer, variant=variant, reduction=reduction, outputs=frozenset(outputs) - {probe.main, SELF_CHANGED}
+        )
         for variant in ([conformer.variant] if adaptation.variant else conformer.specification.variants)
         for reduction in reductions
     ]

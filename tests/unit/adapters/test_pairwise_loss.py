@@ -13,8 +13,11 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from alignprops._errors import InputError
+from alignprops.claims import claims
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.pairwise import PairwiseProblem
+from alignprops.results import Verdict
+from alignprops.settings import Settings
 from alignprops.subjects.adapters import Adaptation
 from alignprops.subjects.adapters.pairwise import adapt_pairwise
 from alignprops.subjects.adapters.snippet import snippet
@@ -133,3 +136,32 @@ def test_a_subject_without_a_name_has_no_snippet() -> None:
     assert conformance is not None
 
     assert snippet(adapted(plain), conformance, ONE, "host:make.<locals>.dpo") is None
+
+
+class Forgetful:
+    """A class of loss whose option is another after each call."""
+
+    def __init__(self, beta: float = 0.1) -> None:
+        self.beta = beta
+
+    def __call__(
+        self,
+        policy_chosen_logps: torch.Tensor,
+        policy_rejected_logps: torch.Tensor,
+        reference_chosen_logps: torch.Tensor,
+        reference_rejected_logps: torch.Tensor,
+    ) -> torch.Tensor:
+        chosen, rejected = (
+            policy_chosen_logps - reference_chosen_logps,
+            policy_rejected_logps - reference_rejected_logps,
+        )
+        losses = -torch.nn.functional.logsigmoid(self.beta * (chosen - rejected))
+        self.beta = self.beta / 2
+        return losses
+
+
+def test_a_class_that_changes_its_own_options_is_refuted() -> None:
+    """The object is left as it is, like the inputs."""
+    (claim,) = claims([Forgetful], kind="pairwise-loss", loss="dpo", theorems="preference-losses.batches.purity")
+
+    assert claim.evaluate(Settings(max_examples=4)).verdict is Verdict.REFUTED
