@@ -14,7 +14,7 @@ from alignprops.conformance.call import Call, Found, make_call
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.logprob import INDEX, LABELS, LOGPS, MASK, Form, LogpProblem
 from alignprops.conformance.logprob_expected import Precision, TokenLogps, linear, token_logps
-from alignprops.conformance.precision import EPS, SLACK, TINY, exactly, product, quotient, rounded_to, total
+from alignprops.conformance.precision import EPS, SLACK, TINY, averaged, exactly, product, rounded_to, total
 from alignprops.expressions import Rounded
 from alignprops.losses.logprobs.formula import SHIFTING
 
@@ -192,7 +192,7 @@ class LogpCase:
         if not self.averaged:
             return sums
         with np.errstate(all="ignore"):
-            return quotient(sums, exactly(self.counts), self.precision.dtype)
+            return averaged(sums, self.counts, self.precision.dtype)
 
     @cached_property
     def _coefficients(self) -> Rounded:
@@ -213,7 +213,7 @@ class LogpCase:
         if not self.averaged:
             return upstream
         counts = np.broadcast_to(np.maximum(self.counts, 1)[:, None], self.scored.shape)
-        return quotient(upstream, exactly(counts), self.precision.dtype)
+        return averaged(upstream, counts, self.precision.dtype)
 
     @cached_property
     def expected_gradients(self) -> Rounded:

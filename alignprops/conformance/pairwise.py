@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alignprops.conformance.precision import exactly, product, quotient, rounded_to, total, worlds
+from alignprops.conformance.precision import averaged, exactly, product, rounded_to, total, worlds
 from alignprops.expressions import Rounded, follow_in
 from alignprops.losses.pairs.pair_loss import PairLoss
 from alignprops.losses.pairs.symbols import LENGTHS, POLICY, REFERENCE
@@ -169,6 +169,6 @@ def token_inputs(problem: PairwiseProblem, tokens: str, dtype: str, ld_alpha: fl
         if tokens == "shared":
             terms = product(terms, exactly(problem.token_weights(name, ld_alpha)), dtype)
         sums = total(terms, dtype, where=problem.mask(name))
-        counts = exactly(problem.mask(name).sum(axis=1))
-        made[name] = quotient(sums, counts, dtype) if tokens == "mean" else sums
+        counts = problem.mask(name).sum(axis=1)
+        made[name] = averaged(sums, counts, dtype) if tokens == "mean" else sums
     return made | {name: exactly(count) for name, count in problem.lengths.items()}

@@ -22,7 +22,7 @@ from alignprops.conformance.pairwise import (
     sequence_inputs,
     token_inputs,
 )
-from alignprops.conformance.precision import coarser, exactly, product, quotient, total
+from alignprops.conformance.precision import averaged, coarser, exactly, product, quotient, total
 from alignprops.expressions import Rounded
 from alignprops.losses.pairs.pair_loss import LD_ALPHA, PairLoss
 
@@ -138,7 +138,7 @@ class PairwiseCase:
         weights = exactly(mask.astype(np.float64))
         tokens = self.loss.tokens(self.subject.variant)
         if tokens == "mean":
-            weights = quotient(weights, exactly(mask.sum(axis=1)[:, None]), self.dtype)
+            weights = averaged(weights, mask.sum(axis=1)[:, None], self.dtype)
         if tokens == "shared":
             weights = exactly(self.problem.token_weights(name, self.options[LD_ALPHA]))
         return product(Rounded(by_row.value[:, None], by_row.error[:, None]), weights, self.dtype)

@@ -33,7 +33,8 @@ def snippet(conformer: Conformer, conformance: Conformance, instance: Any, subje
     call: Call = case.call()
     if any(tensor.numel() > LONGEST for tensor in call.tensors.values()):
         return None
-    return "\n".join(_lines(binding, call, conformance.main, subject))
+    upstream = getattr(case, "upstream", None)
+    return "\n".join(_lines(binding, call, conformance.main, subject, upstream))
 
 
 def _importable(subject: str) -> bool:
@@ -41,7 +42,7 @@ def _importable(subject: str) -> bool:
     return bool(colon) and all(part.isidentifier() for part in (*module.split("."), *attribute.split(".")))
 
 
-def _lines(binding: Binding, call: Call, main: str, subject: str) -> Iterator[str]:
+def _lines(binding: Binding, call: Call, main: str, subject: str, upstream: Any) -> Iterator[str]:
     module, _, attribute = subject.partition(":")
     root = attribute.partition(".")[0]
     yield from ("import torch", f"from {module} import {root}", "")
@@ -51,10 +52,10 @@ def _lines(binding: Binding, call: Call, main: str, subject: str) -> Iterator[st
             yield f"{role} = {_tensor(call.tensors[role], binding, needs=role in call.differentiable)}"
     yield f"result = {_called(binding, used, call.options, attribute)}"
     yield "print(result)"
-    yield from _gradient_lines(used, call, main)
+    yield from _gradient_lines(used, call, main, upstream)
 
 
-def _gradient_lines(used: Mapping[str, str], call: Call, main: str) -> Iterator[str]:
+def _gradient_lines(used: Mapping[str, str], call: Call, main: str, upstream: Any) -> Iterator[str]:
     leaves = [name for name in call.differentiable if name in used]
     if not leaves:
         return
@@ -62,7 +63,11 @@ def _gradient_lines(used: Mapping[str, str], call: Call, main: str) -> Iterator[
     yield f"{main} = result if torch.is_tensor(result) else next("
     yield "    part for part in parts if torch.is_tensor(part) and part.requires_grad"
     yield ")  # of several the first with a gradient"
-    yield f"{main}.sum().backward()"
+    weights = None if upstream is None else torch.as_tensor(upstream, dtype=torch.float64)
+    if weights is None or bool((weights == 1).all()):
+        yield f"{main}.sum().backward()"
+    else:  # pair by pair, as the gradient was measured
+        yield f"{main}.backward(torch.tensor({_spelled(weights.tolist())}).to({main}).expand_as({main}))"
     yield f"print({', '.join(f'{name}.grad' for name in leaves)})"
 
 

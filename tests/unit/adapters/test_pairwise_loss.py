@@ -22,7 +22,7 @@ from alignprops.subjects.adapters import Adaptation
 from alignprops.subjects.adapters.pairwise import adapt_pairwise
 from alignprops.subjects.adapters.snippet import snippet
 from alignprops.subjects.kinds import kind_named
-from property_suites.preference_losses.specimens import SINGLE
+from property_suites.preference_losses.specimens import RAGGED, SINGLE
 
 ONE: PairwiseProblem = next(iter(SINGLE.values()))
 
@@ -128,6 +128,28 @@ def dpo(policy_chosen_logps, policy_rejected_logps, reference_chosen_logps, refe
     printed = capsys.readouterr().out.splitlines()[-1]
     assert printed.count("tensor([") == 2
     assert "None" not in printed
+
+
+def test_the_snippet_weighs_pairs_as_the_measurement_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistake that only an upstream gradient of unequal weights shows is shown by the snippet too."""
+    source = "def dpo(policy_chosen_logps, policy_rejected_logps, beta=0.1):\n    return beta * policy_chosen_logps\n"
+    (tmp_path / "weighing_host.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    from weighing_host import dpo  # type: ignore[import-not-found]
+
+    conformance = kind_named("pairwise-loss").conformance
+    assert conformance is not None
+    ragged = RAGGED["ragged pairs in float64"]
+    made = adapt_pairwise(
+        dpo, Adaptation(loss="cpo", variant="preference", assume={"label_smoothing": 0.0, "cpo_alpha": 0.0})
+    )
+    text = snippet(made, conformance, ragged, "weighing_host:dpo")
+    assert text is not None
+    exec(compile(text, "snippet", "exec"), {})  # noqa: S102  # it is what is tested
+
+    assert "tensor([ 0.5000, -0.2500,  1.0000], dtype=torch.float64)" in capsys.readouterr().out  # β · upstream
 
 
 def test_a_subject_without_a_name_has_no_snippet() -> None:
