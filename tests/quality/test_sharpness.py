@@ -30,6 +30,8 @@ from property_suites.learning_dynamics.specimens import slight_turn
 #: What only compares host code with a formula has no constant of its own: its mutants are 5 % off already.
 COMPARISONS = {t.id for t in find_theorems() if t.kind in HOST_KINDS and t.no_proof is not None}
 THEOREMS = {theorem.id: theorem for theorem in find_theorems() if theorem.id not in COMPARISONS}
+#: Constants inside a relation are searched where they are ours; those about host code are the papers'.
+ABOUT_ENGINES = {name: theorem for name, theorem in THEOREMS.items() if theorem.kind not in HOST_KINDS}
 FEW = Settings(mutant_examples=300)
 
 #: Relations that state a sign, or that something vanishes: there is no constant to get wrong.
@@ -176,7 +178,7 @@ def test_every_relation_is_refuted_once_it_is_five_percent_sharper(theorem: Theo
     assert not edits or survivors(theorem, edits) == []
 
 
-@pytest.mark.parametrize("theorem", THEOREMS.values(), ids=THEOREMS)
+@pytest.mark.parametrize("theorem", ABOUT_ENGINES.values(), ids=ABOUT_ENGINES)
 def test_every_constant_inside_a_relation_is_sharp_to_five_percent(theorem: Theorem) -> None:
     """Every term of a sum and every argument of a function, in the direction that sharpens; both in an identity."""
     listed = {(entry.relation, entry.product) for entry in BLUNT if entry.theorem == theorem.id}
