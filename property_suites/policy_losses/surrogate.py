@@ -22,7 +22,7 @@ from property_suites.policy_losses.notation import (
     loss,
     of_token_clip,
 )
-from property_suites.policy_losses.specimens import PLAIN
+from property_suites.policy_losses.specimens import PLAIN, SINGLE
 
 Values = Mapping[Symbol, Any]
 
@@ -149,7 +149,7 @@ def _() -> Any:
 
 @theorem(
     "policy-losses.surrogate.dual-bound",
-    states={"above": Le(loss, cap * scale), "below": Ge(loss, -(1 + high) * scale)},
+    states={"above": Le(loss, cap * scale), "below": Le(-loss, (1 + high) * scale)},
     given={"the loss is finite": Eq(finite, 1)},
     kind=KIND,
     codes=("EXT", "LIVE"),
@@ -159,7 +159,7 @@ def _() -> Any:
     rounding=ROUNDING,
     exact=False,
     effort=0.2,
-    examples={"ragged responses": PLAIN},
+    examples={"ragged responses": PLAIN, **SINGLE},
     counterfeits=True,
     mutants={
         "above: by an eighth of it": {"above": Le(loss, cap * scale / 8)},

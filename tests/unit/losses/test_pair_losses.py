@@ -250,8 +250,18 @@ def test_length_desensitised_dpo_is_dpo_of_weighted_tokens() -> None:
 def test_length_desensitised_dpo_of_sequences_is_refused() -> None:
     """One number a response does not tell its tokens apart."""
 
-    def code(policy_chosen_logps: Any, policy_rejected_logps: Any, beta: float) -> Any:
-        return policy_chosen_logps - policy_rejected_logps * beta
+    def code(
+        policy_chosen_logps: Any,
+        policy_rejected_logps: Any,
+        reference_chosen_logps: Any,
+        reference_rejected_logps: Any,
+        beta: float,
+    ) -> Any:
+        chosen, rejected = (
+            policy_chosen_logps - reference_chosen_logps,
+            policy_rejected_logps - reference_rejected_logps,
+        )
+        return beta * (chosen - rejected)
 
     with pytest.raises(InputError, match="ld-dpo weighs tokens"):
         adapt_pairwise(code, Adaptation.of({"loss": "ld-dpo"}))
