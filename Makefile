@@ -9,7 +9,7 @@ bin   := $(VENV)/bin
 stamp := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format build bench kill-matrix kills planted-errors seeds clean
+.PHONY: help run test lint types format build bench kill-matrix kills planted-errors seeds mutation clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -54,6 +54,10 @@ planted-errors: $(stamp) ## errors planted in a copy of the sources; each must t
 
 seeds: $(stamp)  ## the toy tier over many seeds: ARGS="--minutes 30 --processes 2"
 	$(bin)/python -m benchmarks.seeds $(ARGS)
+
+mutation: $(stamp) ## the share of a mutation tool's mutants that the suites refute
+	$(bin)/python -m pip install --quiet cosmic-ray
+	$(bin)/python -m benchmarks.mutation $(ARGS)
 
 clean:           ## remove the environment and what was built
 	rm -rf $(VENV) dist alignprops-report

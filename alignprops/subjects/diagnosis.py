@@ -81,7 +81,8 @@ def _candidates(kind: str, conformer: Conformer) -> tuple[Mistake, ...]:
     for mistake in conformance.mistakes:
         wrong = mistake.plant(honest)
         made = [] if wrong is None else [_attempt(wrong, conformance, example) for example in examples]
-        if made and all(map(_agree, seen, made)) and not all(map(_agree, right, made)):
+        # A mistake in an output that the subject does not return is none of its own.
+        if made and all(map(_agree, seen, made)) and not all(map(_agree, right, made, seen)):
             found.append(mistake)
     return tuple(found)
 
@@ -120,10 +121,13 @@ def _attempt(conformer: Conformer, conformance: Conformance, instance: Any) -> F
     return found
 
 
-def _agree(a: Found | str, b: Found | str) -> bool:
+def _agree(a: Found | str, b: Found | str, subject: Found | str = "") -> bool:
+    """Whether two give the same, as far as they return the same things (and the `subject` does)."""
     if isinstance(a, str) or isinstance(b, str):
         return a == b
     common = set(a.outputs) & set(b.outputs)
+    if not isinstance(subject, str):
+        common &= set(subject.outputs)
     pairs = [(a.outputs[name], b.outputs[name]) for name in common]
     pairs += [(a.gradients[name], b.gradients[name]) for name in set(a.gradients) & set(b.gradients)]
     attached = all(a.attached[name] == b.attached[name] for name in common)

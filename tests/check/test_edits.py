@@ -67,3 +67,15 @@ def test_a_correct_loss_holds() -> None:
 
     assert {result.verdict for result in found.values()} == {Verdict.HELD}, found
     assert "preference-losses.padding.non-finite" in found
+
+
+def test_a_mistake_in_what_is_not_returned_is_not_suspected() -> None:
+    """A loss without rewards cannot have swapped them, whatever else is wrong with it."""
+    source = edited(
+        ("return losses, (beta * chosen).detach(), (beta * rejected).detach()", "return losses + 0.5 * beta"),
+    )
+    result, text = _first(source, "reference.value", FEW)
+
+    assert result.verdict is Verdict.REFUTED
+    assert result.evidence["diagnosis"]["behaves_like"] == []
+    assert "none: no mistake on record gives these numbers" in text
