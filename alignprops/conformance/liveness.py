@@ -27,7 +27,7 @@ class Case(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """How many of the accepted options are alive, and the names of those that are not."""
+    """How many of the accepted options are alive, and the names of those that are not, or misread a spelling."""
 
     accepted: int
     dead: tuple[str, ...]
@@ -41,7 +41,8 @@ def liveness(subject: Conformer, case: Case) -> Liveness:
     """Vary each option on the case: those of the formula over their values, others by their type.
 
     An option is alive if two of its values give different outputs or gradients, or if a value is refused with an
-    exception; beside the case's own values for the other options also their defaults are tried.
+    exception; beside the case's own values for the other options also their defaults are tried. One whose default is
+    the member of an enum must take its value for the same thing, or refuse it.
     """
     formula = {option.name: option.values for option in subject.specification.options if option.name in subject.options}
     others = {name: tuple(_variations(default)) for name, default in subject.extras.items()}
@@ -51,7 +52,22 @@ def liveness(subject: Conformer, case: Case) -> Liveness:
         for name, values in {**formula, **others}.items()
         if not any(_alive(case, name, values, surroundings) for surroundings in ({}, defaults))
     ]
+    dead += [name for name, default in subject.extras.items() if name not in dead and _misread(case, name, default)]
     return Liveness(len(formula) + len(others), tuple(dead))
+
+
+def _misread(case: Case, name: str, default: Any) -> bool:
+    """Whether a member of an enum and its value are taken for different things."""
+    members = type(default) if isinstance(default, Enum) else ()
+    return any(_read_in_two_ways(case, name, member) for member in members)
+
+
+def _read_in_two_ways(case: Case, name: str, member: Enum) -> bool:
+    try:
+        pair = [case.run(case.call().with_options(**{name: spelt})) for spelt in (member, member.value)]
+    except Exception:  # noqa: BLE001  # refused, whatever is raised
+        return False
+    return _differ(*pair)
 
 
 def _alive(case: Case, name: str, values: tuple[Any, ...], surroundings: Mapping[str, Any]) -> bool:
