@@ -26,6 +26,7 @@ def aggregate(
     small: bool = False,
     told: Sequence[str] = (),
     mask_dtype: str = "bool",
+    precision: str | None = None,
 ) -> Subject:
     """A function of (values, mask) and its options by keyword; `small`: it adds 1e-8 to counts."""
 
@@ -40,6 +41,6 @@ def aggregate(
         *told,
         loss=loss,
         variant=variant,
-        precision="float32" if small else None,
+        precision="float32" if small else precision,
         mask_dtype=mask_dtype,
     )

@@ -46,7 +46,8 @@ def _statistics(host: Host) -> list[Subject]:
     if mean is not None:
         made.append(aggregate(host, "masked_mean", mean, "token-mean"))
     if variance is not None:
-        made.append(aggregate(host, "masked_var", variance, "masked-variance", variant="unbiased"))
+        # n/(n − 1) is a quotient of integer tensors, which torch computes in single precision.
+        made.append(aggregate(host, "masked_var", variance, "masked-variance", variant="unbiased", precision="float32"))
     if whiten is not None:
         made.append(aggregate(host, "masked_whiten", whiten, "whiten", variant=WHITENING, options=("shift_mean",)))
     return made
