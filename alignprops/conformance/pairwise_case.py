@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignprops.conformance.call import Call, Found, make_call
-from alignprops.conformance.comparison import compare
+from alignprops.conformance.comparison import LARGEST, compare
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.pairwise import (
     LOGPS,
@@ -125,12 +125,17 @@ class PairwiseCase:
         parts = [self._gradient(name) for name in POLICY_LOGPS]
         return Rounded(np.stack([part.value for part in parts]), np.stack([part.error for part in parts]))
 
+    def _slopes(self, name: str) -> Rounded:
+        """The slopes of the pairs; one that the dtype cannot tell from infinity has no product, not even with 0."""
+        slopes = self.expected.slopes[name]
+        return Rounded(np.where(np.abs(slopes.value) < LARGEST, slopes.value, np.nan), slopes.error)
+
     def _gradient(self, name: str) -> Rounded:
         count = self.problem.upstream.size
         upstream = exactly(np.broadcast_to(self.upstream, (count,)))
         if self.subject.reduction == "mean":
             upstream = quotient(upstream, exactly(np.full(count, count)), self.dtype)
-        slopes = _exchanged(product(upstream, self.expected.slopes[name], self.dtype), self.expected.ties, name)
+        slopes = _exchanged(product(upstream, self._slopes(name), self.dtype), self.expected.ties, name)
         by_row = _scattered(slopes, self.expected.rows, name)
         if self.subject.form != TOKENS:
             return by_row
