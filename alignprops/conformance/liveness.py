@@ -40,9 +40,9 @@ class Liveness:
 def liveness(subject: Conformer, case: Case) -> Liveness:
     """Vary each option on the case: those of the formula over their values, others by their type.
 
-    An option is alive if two of its values give different outputs or gradients, or if a value is refused with an
-    exception; beside the case's own values for the other options also their defaults are tried. One whose default is
-    the member of an enum must take its value for the same thing, or refuse it.
+    An option is alive if two of its values give different outputs or gradients, or if one is taken and another refused
+    with an exception; beside the case's own values for the other options also their defaults are tried. One whose
+    default is the member of an enum must take its value for the same thing, or refuse it.
     """
     formula = {option.name: option.values for option in subject.specification.options if option.name in subject.options}
     others = {name: tuple(_variations(default)) for name, default in subject.extras.items()}
@@ -71,15 +71,16 @@ def _read_in_two_ways(case: Case, name: str, member: Enum) -> bool:
 
 
 def _alive(case: Case, name: str, values: tuple[Any, ...], surroundings: Mapping[str, Any]) -> bool:
-    first: Found | None = None
+    """Whether a value is taken, and another gives something else or is refused: code that refuses all tells nothing."""
+    taken: list[Found] = []
+    refused = False
     for value in values:
         try:
-            found = case.run(case.call().with_options(**{**surroundings, name: value}))
-        except Exception:  # noqa: BLE001  # whatever it raises, the option was not ignored
+            taken.append(case.run(case.call().with_options(**{**surroundings, name: value})))
+        except Exception:  # noqa: BLE001  # whatever it raises, the value was not ignored
+            refused = True
+        if taken and (refused or _differ(taken[0], taken[-1])):
             return True
-        if first is not None and _differ(first, found):
-            return True
-        first = first or found
     return False
 
 
