@@ -87,7 +87,8 @@ class Binding:
 
 def _settings(thing: Any) -> dict[str, Any]:
     """The numbers, texts and switches that an object has for attributes: its options."""
-    return {name: value for name, value in vars(thing).items() if isinstance(value, bool | int | float | str)}
+    attributes = getattr(thing, "__dict__", {})  # none of an object with slots
+    return {name: value for name, value in attributes.items() if isinstance(value, bool | int | float | str)}
 
 
 def bind(code: Any, roles: Iterable[Role], adaptation: Adaptation) -> Binding:
