@@ -76,15 +76,14 @@ class Specification:
         """The values of the options for a problem's `choices`.
 
         What a subject does not take is constant, or else has its default.
+
+        Raises:
+            InputError: the problem has fewer choices than the formula has options.
         """
+        if len(choices) < len(self.options):
+            raise InputError(f"{self.name} has {len(self.options)} options; got {len(choices)} choices")
         picked: dict[str, Any] = {}
         for option, choice in zip(self.options, choices, strict=False):
             at = int(choice) % len(option.values) if option.name in taken else 0
             picked[option.name] = option.values[at]
         return {**picked, **constants}
-
-
-def require_choices(specification: Specification, choices: Any) -> None:
-    """Refuse a problem that has fewer choices than the formula has options."""
-    if len(choices) < len(specification.options):
-        raise InputError(f"{specification.name} has {len(specification.options)} options; got {len(choices)} choices")
