@@ -16,6 +16,7 @@ from property_suites.preference_losses.notation import (
     NO_PROOF,
     RAFAILOV,
     ROUNDING,
+    finite,
     gradient,
     gradient_finite,
     loss,
@@ -35,6 +36,7 @@ all_gradient = nonnegative("all_gradient", r"\max|\nabla L|")
 @theorem(
     "preference-losses.padding.finite",
     states={
+        "finite": Under({"the loss is finite": Eq(finite, 1)}, Eq(poisoned_finite, 1)),
         "loss": Eq(poisoned_loss, loss),
         "gradient": Under({"the gradient is finite": Eq(gradient_finite, 1)}, Eq(poisoned_gradient, gradient)),
         "masked gradient": Eq(masked_gradient, 0),
@@ -62,7 +64,10 @@ def finite_padding(subject: Any, problem: PairwiseProblem) -> Values:
 
 @theorem(
     "preference-losses.padding.non-finite",
-    states={"finite": Eq(poisoned_finite, 1), "loss": Eq(poisoned_loss, loss)},
+    states={
+        "finite": Under({"the loss is finite": Eq(finite, 1)}, Eq(poisoned_finite, 1)),
+        "loss": Eq(poisoned_loss, loss),
+    },
     kind="pairwise-loss",
     codes=("PAD", "EXT"),
     about=needs_tokens,
@@ -97,6 +102,7 @@ def _poisoned(subject: Any, problem: PairwiseProblem, poison: tuple[float, ...])
     return {
         loss: plain.found,
         poisoned_loss: value.found,
+        finite: plain.finite,
         poisoned_finite: value.finite,
         gradient: original.found,
         poisoned_gradient: slope.found,
