@@ -56,7 +56,7 @@ seeds: $(stamp)  ## the toy tier over many seeds: ARGS="--minutes 30 --processes
 	$(bin)/python -m benchmarks.seeds $(ARGS)
 
 mutation: $(stamp) ## the share of a mutation tool's mutants that the suites refute
-	$(bin)/python -m pip install --quiet cosmic-ray
+	$(bin)/python -m pip install --quiet --constraint constraints.txt cosmic-ray
 	$(bin)/python -m benchmarks.mutation $(ARGS)
 
 clean:           ## remove the environment and what was built

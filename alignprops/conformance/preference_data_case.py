@@ -151,11 +151,6 @@ class PreferenceDataCase:
             if not pair.reported
         ]
 
-    @property
-    def whole_rows(self) -> list[tuple[int, int, Row]]:
-        """Those of them that were not cut."""
-        return [(at, side, row) for at, side, row in self.kept_rows if not self.cut(at)]
-
     # --- for the diagnosis ------------------------------------------------------------------------------------------
 
     def run(self, call: Call) -> Found:

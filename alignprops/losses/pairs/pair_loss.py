@@ -11,7 +11,7 @@ import sympy as sp
 
 from alignprops.conformance.specification import Specification
 from alignprops.losses.pairs.sorting import Sorting
-from alignprops.losses.pairs.symbols import LENGTHS, POLICY, REFERENCE, beta
+from alignprops.losses.pairs.symbols import POLICY, REFERENCE, beta
 
 #: How a response's log-probability comes from those of its tokens: their sum, their mean, or their sum with weight 1 up
 #: to the shorter response's length and weight `ld_alpha` beyond.
@@ -63,11 +63,6 @@ class PairLoss(Specification):
     def uses_reference(self) -> bool:
         """Whether any convention looks at the reference model."""
         return bool(self._symbols & set(REFERENCE))
-
-    @cached_property
-    def uses_lengths(self) -> bool:
-        """Whether any convention looks at the lengths beside the log-probabilities."""
-        return bool(self._symbols & set(LENGTHS))
 
     @cached_property
     def _symbols(self) -> set[Any]:
