@@ -71,7 +71,7 @@ def purity(subject: Any, problem: AdvantageProblem) -> Values:
     on=advantage_problems(),
     rounding=ROUNDING,
     exact=False,
-    effort=0.1,
+    effort=0.01,  # the same question on every instance
     examples=RAGGED,
     counterfeits=True,
     about=lambda subject: None if subject.options or subject.extras else "it takes no options",

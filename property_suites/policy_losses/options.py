@@ -41,7 +41,7 @@ accepted = nonnegative("accepted", r"\#\mathrm{accepted}")
     on=policy_problems(max_b=1, max_t=1),
     rounding=ROUNDING,
     exact=False,
-    effort=0.01,
+    effort=0.01,  # the same question on every instance
     examples={"ragged responses": PLAIN},
     counterfeits=True,
     mutants={"one too many": Ge(live, accepted + 1), "more than one": Gt(live, accepted + Rational(1, 2))},

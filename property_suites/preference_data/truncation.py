@@ -109,7 +109,7 @@ def _takes_options(subject: Any) -> str | None:
     on=preference_problems(limits=_LIMITS),
     rounding=ROUNDING,
     exact=False,
-    effort=0.1,
+    effort=0.01,  # the same question on every instance
     examples={"a tight limit": LIMITED["a tight limit"]},
     counterfeits=True,
     mutants={"one too many": Ge(live, accepted + 1)},
