@@ -309,9 +309,9 @@ def in_world(expr: sp.Expr, world: type) -> Evaluator:
 
 
 @lru_cache(maxsize=4096)
-def symbols_of(relation: Relational) -> frozenset[sp.Symbol]:
-    """The symbols of a relation; sympy collects them anew each time it is asked."""
-    return frozenset(relation.free_symbols)
+def symbols_of(expr: sp.Basic) -> frozenset[sp.Symbol]:
+    """The symbols of an expression or a relation; sympy collects them anew each time it is asked."""
+    return frozenset(expr.free_symbols)
 
 
 def is_strict(relation: Relational) -> bool:

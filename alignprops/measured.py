@@ -40,5 +40,7 @@ def bounded(value: Any, error: Any) -> Any:
     if is_exact(value):
         return value
     floats = np.asarray(value, dtype=np.float64)
-    bounds = np.broadcast_to(np.asarray(error, dtype=np.float64), floats.shape)
+    bounds = np.asarray(error, dtype=np.float64)
+    if bounds.shape != floats.shape:
+        bounds = np.broadcast_to(bounds, floats.shape)
     return Bounded(floats, bounds)

@@ -8,7 +8,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from alignprops.conformance.precision import GUARD, exactly, product, quotient, rounded_to, summed, total, worlds
+from alignprops.conformance.precision import (
+    GUARD,
+    exactly,
+    product,
+    quotient,
+    rounded_to,
+    summed,
+    total,
+    widened,
+    worlds,
+)
 from alignprops.expressions import Rounded, follow_in
 from alignprops.losses.aggregation.aggregate import (
     Aggregate,
@@ -113,8 +123,7 @@ class AggregationReference:
         found = follow_in(expression, self.sizes(), worlds(self.dtype))
         counted = expression.has(all_tokens) or expression.has(row_tokens) or expression.has(rows_with_tokens)
         error = found.error + GUARD * np.abs(found.value) * 2 if counted else found.error
-        shape = self.problem.values.shape
-        return Rounded(np.broadcast_to(found.value, shape), np.broadcast_to(error, shape))
+        return widened(Rounded(found.value, error), self.problem.values.shape)
 
     def _linear(self) -> Rounded:
         terms = product(exactly(self.problem.given), self.weights, self.dtype)
@@ -216,8 +225,7 @@ def _where(where: NDArray[np.bool_], found: Rounded) -> Rounded:
 
 
 def _everywhere(found: Rounded, like: Rounded) -> Rounded:
-    shape = np.shape(like.value)
-    return Rounded(np.broadcast_to(found.value, shape), np.broadcast_to(found.error, shape))
+    return widened(found, np.shape(like.value))
 
 
 def _negative(found: Rounded) -> Rounded:

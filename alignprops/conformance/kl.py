@@ -11,8 +11,19 @@ from numpy.typing import NDArray
 
 from alignprops.conformance.comparison import LARGEST
 from alignprops.conformance.distributions import log_softmax
-from alignprops.conformance.precision import EPS, SLACK, exactly, product, quotient, rounded_to, summed, total, worlds
-from alignprops.expressions import Rounded, follow_in
+from alignprops.conformance.precision import (
+    EPS,
+    SLACK,
+    exactly,
+    product,
+    quotient,
+    rounded_to,
+    summed,
+    total,
+    widened,
+    worlds,
+)
+from alignprops.expressions import Rounded, follow_in, symbols_of
 from alignprops.losses.estimators.estimator import (
     Divergence,
     Estimator,
@@ -107,12 +118,12 @@ def expected_of_tables(
     """Divergences from log-probabilities of the vocabulary, (B, T, V); slopes take them as free."""
     entry = made.entry(variant, options.get("beta"))
     known: dict[Any, Rounded] = {policy_log: policy, reference_log: reference}
-    for symbol in entry.free_symbols - {policy_log, reference_log}:
+    for symbol in symbols_of(entry) - {policy_log, reference_log}:
         known[symbol] = Rounded(float(options[symbol.name]), 0.0)
 
     def follow(expression: Any) -> Rounded:
         found = follow_in(expression, known, worlds(dtype))
-        return Rounded(*(np.broadcast_to(part, policy.value.shape) for part in found))
+        return widened(found, policy.value.shape)
 
     with np.errstate(all="ignore"):
         values = total(follow(entry), dtype)

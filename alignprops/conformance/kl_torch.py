@@ -16,6 +16,7 @@ from torch import Tensor
 from alignprops._errors import UnknownNameError
 from alignprops.conformance.call import Call
 from alignprops.conformance.kl_case import KL, LOGITS, MASKED, REPORTED, input_names
+from alignprops.expressions import symbols_of
 from alignprops.losses.estimators.estimator import Divergence, Estimator, log_ratio, policy_log, reference_log
 from alignprops.losses.estimators.table import KL_ESTIMATORS
 from alignprops.losses.evaluation import evaluate
@@ -152,7 +153,7 @@ class TorchDivergence(TorchKl):
         known: dict[Any, Any] = {policy_log: policy, reference_log: reference}
         beta = call.options.get("beta")
         entry = self.entry(beta)
-        known |= dict.fromkeys(entry.free_symbols - set(known), beta)
+        known |= dict.fromkeys(symbols_of(entry) - set(known), beta)
         made: Tensor = evaluate(entry, known) + torch.zeros_like(policy)  # it may be constant
         return made
 

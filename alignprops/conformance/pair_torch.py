@@ -15,6 +15,7 @@ from torch import Tensor
 
 from alignprops.conformance.call import Call
 from alignprops.conformance.pairwise import LOGPS, MASK_OF
+from alignprops.expressions import symbols_of
 from alignprops.losses.evaluation import evaluate
 from alignprops.losses.pairs.pair_loss import LD_ALPHA, PairLoss
 from alignprops.losses.pairs.symbols import LENGTHS, POLICY, REFERENCE
@@ -102,7 +103,7 @@ class TorchPairLoss:
 
     def _known(self, values: Mapping[str, Tensor], call: Call) -> dict[sp.Symbol, Any]:
         expressions = [self.expression(), *self.loss.rewards, *self.loss.stopped.values()]
-        symbols = set().union(*(expression.free_symbols for expression in expressions)) - set(self.loss.stopped)
+        symbols = frozenset[sp.Symbol]().union(*map(symbols_of, expressions)) - set(self.loss.stopped)
         given = {**call.options, **values}
         return {symbol: given[symbol.name] for symbol in symbols}
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alignprops.conformance.precision import averaged, exactly, product, rounded_to, total, worlds
-from alignprops.expressions import Rounded, follow_in
+from alignprops.conformance.precision import averaged, exactly, product, rounded_to, total, widened, worlds
+from alignprops.expressions import Rounded, follow_in, symbols_of
 from alignprops.losses.pairs.pair_loss import PairLoss
 from alignprops.losses.pairs.symbols import LENGTHS, POLICY, REFERENCE
 
@@ -137,22 +137,17 @@ class PairwiseReference:
             else:  # sorting is as far off as the worst of what is sorted
                 value = given.value[rows[symbol.name]]
                 values[symbol] = Rounded(value, np.full(value.shape, np.max(given.error)))
-        symbols = self.loss.expression(self.variant).free_symbols
-        symbols = symbols.union(*(part.free_symbols for part in self.loss.rewards), *self._stopped_symbols())
-        for symbol in symbols:
+        parts = (self.loss.expression(self.variant), *self.loss.rewards, *self.loss.stopped.values())
+        for symbol in frozenset[Any]().union(*map(symbols_of, parts)):
             if symbol.name in self.options:
                 values[symbol] = Rounded(float(self.options[symbol.name]), 0.0)
         for symbol, definition in self.loss.stopped.items():
             values[symbol] = self._follow(definition, values)
         return values
 
-    def _stopped_symbols(self) -> list[set[Any]]:
-        return [definition.free_symbols for definition in self.loss.stopped.values()]
-
     def _follow(self, expression: Any, values: Mapping[Any, Rounded]) -> Rounded:
         found = follow_in(expression, values, worlds(self.dtype))
-        shape = self.inputs[POLICY_LOGPS[0]].value.shape
-        return Rounded(np.broadcast_to(found.value, shape), np.broadcast_to(found.error, shape))
+        return widened(found, self.inputs[POLICY_LOGPS[0]].value.shape)
 
 
 def sequence_inputs(problem: PairwiseProblem, tokens: str) -> dict[str, Rounded]:

@@ -11,8 +11,8 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from alignprops.conformance.precision import GUARD, averaged, exactly, rounded_to, summed, total, worlds
-from alignprops.expressions import Rounded, follow_in
+from alignprops.conformance.precision import GUARD, averaged, exactly, rounded_to, summed, total, widened, worlds
+from alignprops.expressions import Rounded, follow_in, symbols_of
 from alignprops.losses.policy.aggregation import (
     TOKEN_WEIGHTS,
     batch_tokens,
@@ -111,7 +111,7 @@ class PolicyReference:
             responses: len(counts),
         }
         expression = TOKEN_WEIGHTS[self.loss.mode(self.variant)]
-        for symbol in expression.free_symbols - set(sizes):
+        for symbol in symbols_of(expression) - set(sizes):
             sizes[symbol] = self.options[symbol.name]
         values = {symbol: exactly(size) for symbol, size in sizes.items()}
         found = follow_in(expression, values, worlds(self.dtype))
@@ -174,7 +174,7 @@ class PolicyReference:
         if not self.loss.of_values:
             values[log_ratio] = self.log_ratio
         for expression in (*self.loss.stopped.values(), self.loss.expression(self.variant)):
-            for symbol in expression.free_symbols:
+            for symbol in symbols_of(expression):
                 if symbol.name in self.options:
                     values[symbol] = exactly(float(self.options[symbol.name]))
         for symbol, definition in self.loss.stopped.items():
@@ -187,7 +187,7 @@ class PolicyReference:
     def _at(self, expression: sp.Expr, values: Mapping[Any, Rounded]) -> Rounded:
         with np.errstate(all="ignore"):
             found = follow_in(expression, values, worlds(self.dtype))
-        return Rounded(np.broadcast_to(found.value, self.mask.shape), np.broadcast_to(found.error, self.mask.shape))
+        return widened(found, self.mask.shape)
 
 
 def _where(mask: NDArray[np.bool_], terms: Rounded) -> Rounded:

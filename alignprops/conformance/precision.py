@@ -60,11 +60,19 @@ def exactly(values: Any) -> Rounded:
     return Rounded(array, np.zeros(array.shape))
 
 
+def widened(number: Rounded, shape: tuple[int, ...]) -> Rounded:
+    """A number for every place of that shape."""
+    if np.shape(number.value) == shape == np.shape(number.error):
+        return number  # the usual case, and broadcasting is slow
+    return Rounded(np.broadcast_to(number.value, shape), np.broadcast_to(number.error, shape))
+
+
 def total(terms: Rounded, dtype: str, *, where: Any = True, axis: int | None = -1) -> Rounded:
     """Σ over an axis of the terms that `where` keeps, in any order of summation."""
     kept = np.where(where, terms.value, 0.0)
     error = np.where(where, terms.error, 0.0).sum(axis=axis)
-    count = np.broadcast_to(np.asarray(where, dtype=bool), kept.shape).sum(axis=axis)
+    counted = np.asarray(where, dtype=bool)
+    count = (counted if counted.shape == kept.shape else np.broadcast_to(counted, kept.shape)).sum(axis=axis)
     spread = SLACK * EPS[dtype] * np.maximum(count - 1, 0) * np.abs(kept).sum(axis=axis)
     return Rounded(kept.sum(axis=axis), error + spread)
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alignprops.conformance.precision import exactly, product, quotient, rounded_to, summed, total, worlds
-from alignprops.expressions import Rounded, follow_in
+from alignprops.conformance.precision import exactly, product, quotient, rounded_to, summed, total, widened, worlds
+from alignprops.expressions import Rounded, follow_in, symbols_of
 from alignprops.losses.unpaired.symbols import point, policy, ratio, reference, shift
 from alignprops.losses.unpaired.unpaired_loss import UnpairedLoss, as_differentiated
 
@@ -130,7 +130,7 @@ class UnpairedReference:
 
     def _values(self, found_point: Rounded) -> dict[Any, Rounded]:
         values = {policy: self.inputs[POLICY], reference: self.inputs[REFERENCE], ratio: exactly(self.weights)}
-        symbols = self.loss.desirable.free_symbols | self.loss.undesirable.free_symbols | self.loss.reward.free_symbols
+        symbols = frozenset[Any]().union(*map(symbols_of, (*self.loss.by_class, self.loss.reward)))
         values |= {s: Rounded(float(self.options[s.name]), 0.0) for s in symbols if s.name in self.options}
         return values | {point: found_point, shift: self._shift(values)}
 
@@ -152,7 +152,7 @@ class UnpairedReference:
 
     def _follow(self, expression: Any, values: Mapping[Any, Rounded]) -> Rounded:
         found = follow_in(expression, values, worlds(self.dtype))
-        return Rounded(np.broadcast_to(found.value, self.labels.shape), np.broadcast_to(found.error, self.labels.shape))
+        return widened(found, self.labels.shape)
 
     def _by_label(self, parts: list[Rounded]) -> Rounded:
         undesirable, desirable = parts

@@ -16,6 +16,7 @@ from torch import Tensor
 from alignprops.conformance.call import Call
 from alignprops.conformance.unpaired import POLICY, POLICY_KL, REFERENCE, REFERENCE_KL
 from alignprops.conformance.unpaired_case import DELTA, KL, LOSS, SPLIT, SPLIT_POLICY, SPLIT_REFERENCE, TOKENS, WEIGHTS
+from alignprops.expressions import symbols_of
 from alignprops.losses.evaluation import evaluate
 from alignprops.losses.unpaired.unpaired_loss import UnpairedLoss
 
@@ -115,7 +116,7 @@ class TorchUnpairedLoss:
 
     def evaluated(self, expression: sp.Expr, known: Mapping[str, Any]) -> Any:
         """A value of an expression, differentiable."""
-        return evaluate(expression, {symbol: known[symbol.name] for symbol in expression.free_symbols})
+        return evaluate(expression, {symbol: known[symbol.name] for symbol in symbols_of(expression)})
 
     def rewards(self, stream: Stream, call: Call) -> tuple[Tensor, Tensor]:
         """The implicit rewards of the desirable and of the undesirable examples, without a gradient."""

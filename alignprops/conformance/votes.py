@@ -13,7 +13,7 @@ from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.pair_by_pair import BY_PAIR, EachPair, each_pair, flipped
 from alignprops.conformance.pairwise import LOGPS, PairwiseProblem
 from alignprops.conformance.precision import exactly, product, summed, worlds
-from alignprops.expressions import Rounded, follow_in
+from alignprops.expressions import Rounded, follow_in, symbols_of
 from alignprops.losses.pairs.pair_loss import PairLoss
 from alignprops.losses.pairs.symbols import LENGTHS, POLICY, REFERENCE
 from alignprops.measured import Bounded
@@ -147,7 +147,7 @@ class VotesCase:
         expression = self.loss.expression(self.subject.variant)
         values: dict[Any, Rounded] = {symbol: Rounded(0.0, 0.0) for symbol in (*POLICY, *REFERENCE)}
         values |= {POLICY[0]: exactly(differences)} | {symbol: Rounded(1.0, 0.0) for symbol in LENGTHS}
-        named = {symbol: self.options[symbol.name] for symbol in expression.free_symbols - set(values)}
+        named = {symbol: self.options[symbol.name] for symbol in symbols_of(expression) - set(values)}
         values |= {symbol: Rounded(float(option), 0.0) for symbol, option in named.items()}
         return follow_in(expression, values, worlds("float64"))
 

@@ -17,5 +17,5 @@ def fingerprint(instance: Any) -> str:
         return "|".join(map(fingerprint, instance))
     if isinstance(instance, np.ndarray) and instance.dtype != object:
         content = np.ascontiguousarray(instance)
-        return f"{instance.dtype}{instance.shape}{hashlib.blake2b(content.tobytes(), digest_size=16).hexdigest()}"
+        return f"{instance.dtype.str}{instance.shape}{hashlib.blake2b(content.tobytes(), digest_size=16).hexdigest()}"
     return repr(instance)
