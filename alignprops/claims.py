@@ -72,7 +72,8 @@ class Claim(str):
             pytest.xfail(result.expected.told)  # does nothing under --runxfail
         if result.as_expected or result.fails(strict=chosen.strict):
             replay = (
-                f"pytest -k '{self}' --alignprops-seed={chosen.seed} --alignprops-max-examples={chosen.max_examples}"
+                f"python -m pytest -k '{self}' "
+                f"--alignprops-seed={chosen.seed} --alignprops-max-examples={chosen.max_examples}"
             )
             raise ClaimFailed(explain(describe(self.theorem), result.to_json(), replay=replay))
         if result.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE):

@@ -24,7 +24,7 @@ from alignprops.config import Configuration
 from alignprops.expected import read_expectations
 from alignprops.expected_claims import judge
 from alignprops.hosts import HOSTS, callable_ones, host_subjects, is_of_host, subjects_like
-from alignprops.report.failure import explain
+from alignprops.report.checked import outcome
 from alignprops.report.json_report import WITNESSES
 from alignprops.report.statement import describe
 from alignprops.results import Result, Verdict
@@ -56,6 +56,7 @@ def add_to(verbs: Any) -> None:
     parser.add_argument("--precision", choices=("float32", "bfloat16"), help="what it computes in, if that is coarser")
     parser.add_argument("--sign", type=int, choices=(1, -1), default=1, help="-1: it returns what is to be maximised")
     parser.add_argument("--mask-dtype", choices=("bool", "int64", "float32"), default="bool")
+    parser.add_argument("--full", action="store_true", help="print every failure in full, not only the most telling")
     parser.add_argument("--explain", action="store_true", help="only tell how the code is called and what is checked")
     add_json(parser)
     add_configuration(parser)
@@ -67,7 +68,7 @@ def _pairs(parser: argparse.ArgumentParser, flag: str, metavar: str, told: str) 
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Check every claim, print what fails in full, and say how many held."""
+    """Check every claim, print what fails, the most telling first, and say how many held."""
     configuration = configuration_from(arguments)
     require_result_place(arguments.json)
     import_from_here()
@@ -86,7 +87,7 @@ def execute(arguments: argparse.Namespace) -> int:
         return 1 if refused else 5
     rows = [_row(theorem, result) for theorem, result in results]
     told_all = {"schema": "alignprops-check/1", "subjects": _subjects_json(subjects), "claims": rows}
-    emit(arguments, told_all, _summary(subjects, results))
+    emit(arguments, told_all, outcome(subjects, results, folder=_witness_folder(configuration), full=arguments.full))
     strict = configuration.strict
     return 1 if refused or any(result.fails(strict=strict) for _, result in results) else 0
 
@@ -162,7 +163,7 @@ def _checked(
     subject: Subject, patterns: Sequence[str], configuration: Configuration
 ) -> Iterable[tuple[Theorem, Result]]:
     expectations = read_expectations(configuration.expected)
-    folder = (configuration.report_dir or Path(DEFAULT_REPORT_DIR)) / WITNESSES
+    folder = _witness_folder(configuration)
     for claim in claims_of(subject, patterns):
         result = judge(claim.theorem, subject, configuration.settings, expectations)
         if result.verdict is Verdict.REFUTED:
@@ -171,26 +172,13 @@ def _checked(
         yield claim.theorem, result
 
 
+def _witness_folder(configuration: Configuration) -> Path:
+    return (configuration.report_dir or Path(DEFAULT_REPORT_DIR)) / WITNESSES
+
+
 def _row(theorem: Theorem, result: Result) -> dict[str, Any]:
     return {**result.to_json(), "statement": describe(theorem)["statement"]}
 
 
 def _subjects_json(subjects: list[Subject]) -> list[Mapping[str, Any]]:
     return [{"id": s.id, "kind": s.kind, "assumptions": list(s.get().assumptions)} for s in subjects]
-
-
-def _summary(subjects: list[Subject], results: list[tuple[Theorem, Result]]) -> str:
-    lines: list[str] = []
-    for subject in subjects:
-        lines.append(f"{subject.id}: {subject.kind}")
-        lines += [f"  assumed  {line}" for line in subject.get().assumptions]
-        mine = [(theorem, result) for theorem, result in results if result.subject == subject.id]
-        lines += [f"  {result.verdict.value:<9}{theorem.id}: {theorem.title}" for theorem, result in mine]
-    for theorem, result in results:
-        if result.verdict.fails or result.expected is not None:
-            hashes = [witness.hash for witness in (result.witness or {}).values()]
-            replay = f"alignprops replay {hashes[0][:8]}" if hashes else "the same command again"
-            lines += ["", explain(describe(theorem), result.to_json(), replay=replay)]
-    counted = {verdict: sum(result.verdict is verdict for _, result in results) for verdict in Verdict}
-    told = ", ".join(f"{count} {verdict.value}" for verdict, count in counted.items() if count)
-    return "\n".join([*lines, "", f"{len(results)} claims: {told}", ""])

@@ -31,6 +31,7 @@ def test_zero_configuration(here: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "assumed  judged as dpo" in told
     assert "2 claims: 2 held" in told  # value and gradient
     assert "held     preference-losses.reference.value" in told
+    assert "written to" not in told
 
 
 def test_explain_checks_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +56,40 @@ def test_a_refutation_exits_with_1_and_can_be_replayed(here: Path, capsys: pytes
     assert replay[:3] == ["replay", "alignprops", "replay"]
     assert main(replay[2:]) == 1
     assert "refuted: preference-losses.reference.value::userlosses:dpo_loss" in capsys.readouterr().out
+
+
+def test_the_most_telling_failure_is_first_and_the_others_are_short(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is assumed is told once, the common suspicion too, and where witnesses lie; `--full` prints all."""
+    spec = written(here, edited(*EDITS["beta applied twice"]))
+    theorems = ["--theorems", "preference-losses.dpo.gradient", "--theorems", "preference-losses.reference.*"]
+    arguments = ["check", spec, "--kind", "pairwise-loss", "--loss", "dpo", "--max-examples", "20", *theorems]
+
+    assert main(arguments) == 1
+    told = capsys.readouterr().out
+    refuted = [line.split("::")[0] for line in told.splitlines() if line.startswith("refuted: ")]
+    assert refuted == [
+        "refuted: preference-losses.reference.value",
+        "refuted: preference-losses.reference.gradient",
+        "refuted: preference-losses.dpo.gradient",
+    ]
+    assert told.count("assumed  judged as dpo") == 1
+    assert "assumed    " not in told
+    assert told.count("  suspicion  it gives the numbers of code that applies beta twice") == 1
+    assert told.count("by itself, with torch and the code alone:") == 1
+    assert told.count("  replay     alignprops replay ") == 3
+    assert told.count("; the formula gives ") >= 3
+    last = told.rstrip().splitlines()
+    assert last[-4] == "The most telling of 3 failures is printed in full, the other 2 are in short: --full prints all"
+    written_count = len(list(Path("alignprops-report/witnesses").iterdir()))
+    assert last[-1] == f"{written_count} witnesses written to alignprops-report/witnesses, for alignprops replay"
+
+    assert main([*arguments, "--full"]) == 1
+    in_full = capsys.readouterr().out
+    assert in_full.count("by itself, with torch and the code alone:") == 3
+    assert in_full.count("assumed  judged as dpo") == 1
+    assert "--full prints all" not in in_full
 
 
 def test_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

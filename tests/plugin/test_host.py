@@ -119,7 +119,7 @@ def test_a_wrong_trainer_fails_with_the_witness(host: pytest.Pytester) -> None:
             "E*reason     'rate' refuted by *",
             "E*simplest witness *",
             "E*features = *",
-            "E*replay     pytest -k 'learning-dynamics.initial-rate::mypkg.heads:wrong' --alignprops-seed=0 *",
+            "E*replay     python -m pytest -k 'learning-dynamics.initial-rate::mypkg.heads:wrong' --alignprops-seed=*",
         ]
     )
     for frame in ("*engine.py*", "*claims.py*"):

@@ -72,7 +72,7 @@ def test_a_refutation_raises_with_the_whole_report() -> None:
     assert isinstance(caught.value, AssertionError)
     told = str(caught.value)
     assert told.startswith(f"refuted: {claim}\n")
-    assert f"replay     pytest -k '{claim}' --alignprops-seed=3 --alignprops-max-examples=10" in told
+    assert f"replay     python -m pytest -k '{claim}' --alignprops-seed=3 --alignprops-max-examples=10" in told
 
 
 @pytest.mark.parametrize(
