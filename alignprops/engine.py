@@ -84,15 +84,15 @@ def _observe(theorem: Theorem, subject: Subject, settings: Settings) -> _Judged:
     return verdict, reason, {"observed": tally.to_json()}, _witnesses(theorem, subject, tally, settings)
 
 
-def _observed_verdict(tally: Tally) -> tuple[Verdict, str]:
+def _observed_verdict(tally: Tally, *, where: str = "the observed run") -> tuple[Verdict, str]:
     if tally.smallest_failure is not None:
-        return Verdict.REFUTED, f"{tally.broken!r} refuted on the observed run, by {tally.by}"
+        return Verdict.REFUTED, f"{tally.broken!r} refuted on {where}, by {tally.by}"
     if tally.too_small is not None:
         return Verdict.ERROR, TOO_SMALL
     if not tally.effective:
         unmet = [name for name, held in tally.premises.items() if not held]
         return Verdict.NOT_APPLICABLE, "premise not met on this run: " + (", ".join(unmet) or "all of them together")
-    return Verdict.HELD, "held on the observed run"
+    return Verdict.HELD, f"held on {where}"
 
 
 TOO_SMALL = (
@@ -183,7 +183,7 @@ def replay(theorem: Theorem, subject: Subject, instance: Any, settings: Settings
         tally = check_instance(theorem, subject.get(), instance, exact=exact, settings=settings)
     except MeasureFailed as failure:
         return Result(theorem.id, subject.id, Verdict.ERROR, str(failure))
-    verdict, reason = _observed_verdict(tally)
+    verdict, reason = _observed_verdict(tally, where="the stored input")
     witness = _witnesses(theorem, subject, tally, settings)
     evidence: dict[str, Any] = {"sampled": tally.to_json()}
     if verdict is Verdict.REFUTED and _is_host_code(theorem, subject):

@@ -55,7 +55,9 @@ def test_a_refutation_exits_with_1_and_can_be_replayed(here: Path, capsys: pytes
     replay = next(line.split() for line in told.splitlines() if line.startswith("  replay"))
     assert replay[:3] == ["replay", "alignprops", "replay"]
     assert main(replay[2:]) == 1
-    assert "refuted: preference-losses.reference.value::userlosses:dpo_loss" in capsys.readouterr().out
+    again = capsys.readouterr().out
+    assert "refuted: preference-losses.reference.value::userlosses:dpo_loss" in again
+    assert "refuted on the stored input, by" in again
 
 
 def test_the_most_telling_failure_is_first_and_the_others_are_short(
