@@ -34,6 +34,15 @@ from alignprops.subjects.kinds import HOST_KINDS
 from alignprops.theorems import Theorem
 
 
+class _Defaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells defaults, but neither that there is none nor one that the text tells already."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, []) or "(default:" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
 def add_to(verbs: Any) -> None:
     """Declare the verb."""
     parser = verbs.add_parser(
@@ -41,7 +50,7 @@ def add_to(verbs: Any) -> None:
         help="check a loss, an estimator, a mask or a collator of somebody's code",
         description="Check somebody's code against every theorem that speaks of it: package.module:attribute, "
         f"or all that applies in an installed host ({', '.join(HOSTS)}; host:glob for some of it).",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Defaults,
     )
     parser.add_argument("subjects", nargs="+", metavar="SUBJECT|HOST", help="package.module:attribute, or a host")
     parser.add_argument("--kind", choices=HOST_KINDS, help="what it is; without it, recognised by its arguments")
@@ -55,7 +64,9 @@ def add_to(verbs: Any) -> None:
     _pairs(parser, "--assume", "OPTION=VALUE", "the value of an option that it has built in")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), help="what it computes in, if that is coarser")
     parser.add_argument("--sign", type=int, choices=(1, -1), default=1, help="-1: it returns what is to be maximised")
-    parser.add_argument("--mask-dtype", choices=("bool", "int64", "float32"), default="bool")
+    parser.add_argument(
+        "--mask-dtype", choices=("bool", "int64", "float32"), default="bool", help="what masks and flags are given as"
+    )
     parser.add_argument("--full", action="store_true", help="print every failure in full, not only the most telling")
     parser.add_argument("--explain", action="store_true", help="only tell how the code is called and what is checked")
     add_json(parser)

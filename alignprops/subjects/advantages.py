@@ -21,7 +21,7 @@ from alignprops.conformance.advantage_torch import TorchInGroups, TorchOverTime
 from alignprops.conformance.conformer import Conformer
 from alignprops.losses.advantages.table import ADVANTAGES as TABLE
 from alignprops.losses.advantages.table import Advantage
-from alignprops.subjects.adapters.advantages import adapt_advantages
+from alignprops.subjects.adapters.advantages import adapt_advantages, roles
 from alignprops.subjects.conformance import Conformance
 from alignprops.subjects.kinds import Kind, register_kind
 from alignprops.subjects.mistakes.advantages import MISTAKES
@@ -96,6 +96,15 @@ register_kind(
         references=tuple(_subject(name, made) for name, made in _references().items()),
         counterfeits=_counterfeits(),
         adapt_with=adapt_advantages,
-        conformance=Conformance(ADVANTAGES, tuple(TABLE), ALL_MISTAKES, honest_twin, AdvantageProblem, AdvantageCase),
+        conformance=Conformance(
+            ADVANTAGES,
+            tuple(TABLE),
+            ALL_MISTAKES,
+            honest_twin,
+            AdvantageProblem,
+            AdvantageCase,
+            lambda name: roles(TABLE[name]),
+            also={"group advantages": "grpo", "group normalized advantages": "grpo"},
+        ),
     )
 )

@@ -10,8 +10,8 @@ from alignprops.conformance.aggregation_case import AggregationCase
 from alignprops.conformance.aggregation_torch import TorchAggregate
 from alignprops.conformance.conformer import Conformer
 from alignprops.losses.aggregation.aggregate import Aggregate
-from alignprops.losses.aggregation.table import AGGREGATES
-from alignprops.subjects.adapters.aggregation import adapt_aggregation
+from alignprops.losses.aggregation.table import AGGREGATES, aggregate
+from alignprops.subjects.adapters.aggregation import adapt_aggregation, roles
 from alignprops.subjects.conformance import Conformance
 from alignprops.subjects.kinds import Kind, register_kind
 from alignprops.subjects.mistakes.aggregation import MISTAKES
@@ -92,7 +92,18 @@ register_kind(
         counterfeits=_counterfeits(),
         adapt_with=adapt_aggregation,
         conformance=Conformance(
-            AGGREGATE, tuple(AGGREGATES), MISTAKES, honest_twin, AggregationProblem, AggregationCase
+            AGGREGATE,
+            tuple(AGGREGATES),
+            MISTAKES,
+            honest_twin,
+            AggregationProblem,
+            AggregationCase,
+            lambda name: roles(aggregate(name)),
+            also={
+                "masked mean": "token-mean",
+                "masked var": "masked-variance",
+                "masked whiten": "whiten",
+            },
         ),
     )
 )

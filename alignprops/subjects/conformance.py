@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alignprops.conformance.conformer import Conformer
+    from alignprops.subjects.adapters.binding import Role
     from alignprops.subjects.mistakes.mistake import Mistake
 
 
@@ -22,6 +23,8 @@ class Conformance:
         twin: the reference that a subject should agree with, in the same convention, form and reduction.
         problem: the instances that mistakes are looked for on; theorems of the kind may have others beside.
         case: a conformer on such a problem: `call()` gives fresh tensors, `run(call)` outputs and gradients.
+        roles: what code of the formula of that name may be called with.
+        also: other words for a formula in names of functions, each with one meaning in the field.
     """
 
     main: str
@@ -30,3 +33,9 @@ class Conformance:
     twin: Callable[[Conformer], Conformer]
     problem: type
     case: Callable[[Conformer, Any], Any]
+    roles: Callable[[str], Sequence[Role]]
+    also: Mapping[str, str] = field(default_factory=dict)
+
+    def formulas_named(self) -> dict[str, str]:
+        """The formulas by the words that name them."""
+        return {**{name: name for name in self.formulas}, **self.also}

@@ -11,8 +11,8 @@ from alignprops.conformance.kl import KlProblem
 from alignprops.conformance.kl_case import KL, LOG_PROBS, LOGITS, MASKED, REPORTED, TOKENS, KlCase
 from alignprops.conformance.kl_torch import TorchDivergence, TorchEstimator
 from alignprops.losses.estimators.estimator import Divergence, Estimator
-from alignprops.losses.estimators.table import KL_ESTIMATORS
-from alignprops.subjects.adapters.kl_estimator import adapt_kl_estimator
+from alignprops.losses.estimators.table import KL_ESTIMATORS, kl_estimator
+from alignprops.subjects.adapters.kl_estimator import adapt_kl_estimator, roles
 from alignprops.subjects.conformance import Conformance
 from alignprops.subjects.kinds import Kind, register_kind
 from alignprops.subjects.mistakes.kl_divergences import DIVERGENCE_MISTAKES
@@ -101,7 +101,13 @@ register_kind(
         counterfeits=_counterfeits(),
         adapt_with=adapt_kl_estimator,
         conformance=Conformance(
-            KL, tuple(KL_ESTIMATORS), (*MISTAKES, *DIVERGENCE_MISTAKES), honest_twin, KlProblem, KlCase
+            KL,
+            tuple(KL_ESTIMATORS),
+            (*MISTAKES, *DIVERGENCE_MISTAKES),
+            honest_twin,
+            KlProblem,
+            KlCase,
+            lambda name: roles(kl_estimator(name)),
         ),
     )
 )

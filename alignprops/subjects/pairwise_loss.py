@@ -10,8 +10,8 @@ from alignprops.conformance.pair_torch import TorchPairLoss
 from alignprops.conformance.pairwise import PairwiseProblem
 from alignprops.conformance.pairwise_case import LOSS, SEQUENCE, TOKENS, PairwiseCase
 from alignprops.losses.pairs.pair_loss import PairLoss
-from alignprops.losses.pairs.table import PAIR_LOSSES
-from alignprops.subjects.adapters.pairwise import adapt_pairwise
+from alignprops.losses.pairs.table import PAIR_LOSSES, pair_loss
+from alignprops.subjects.adapters.pairwise import adapt_pairwise, roles
 from alignprops.subjects.conformance import Conformance
 from alignprops.subjects.kinds import Kind, register_kind
 from alignprops.subjects.mistakes.pair_formulas import MISTAKES
@@ -90,7 +90,13 @@ register_kind(
         counterfeits=_counterfeits(),
         adapt_with=adapt_pairwise,
         conformance=Conformance(
-            LOSS, tuple(PAIR_LOSSES), (*MISTAKES, *SPECIAL_MISTAKES), honest_twin, PairwiseProblem, PairwiseCase
+            LOSS,
+            tuple(PAIR_LOSSES),
+            (*MISTAKES, *SPECIAL_MISTAKES),
+            honest_twin,
+            PairwiseProblem,
+            PairwiseCase,
+            lambda name: roles(pair_loss(name)),
         ),
     )
 )

@@ -22,8 +22,8 @@ from alignprops.conformance.policy_case import (
 )
 from alignprops.conformance.policy_torch import TorchPolicyLoss
 from alignprops.losses.policy.policy_loss import PolicyLoss
-from alignprops.losses.policy.table import POLICY_LOSSES
-from alignprops.subjects.adapters.policy_loss import adapt_policy
+from alignprops.losses.policy.table import POLICY_LOSSES, policy_loss
+from alignprops.subjects.adapters.policy_loss import adapt_policy, roles
 from alignprops.subjects.conformance import Conformance
 from alignprops.subjects.kinds import Kind, register_kind
 from alignprops.subjects.mistakes.policy import MISTAKES
@@ -132,6 +132,14 @@ register_kind(
         references=tuple(_subject(name, made) for name, made in _references().items()),
         counterfeits=_counterfeits(),
         adapt_with=adapt_policy,
-        conformance=Conformance(LOSS, tuple(POLICY_LOSSES), MISTAKES, honest_twin, PolicyProblem, PolicyCase),
+        conformance=Conformance(
+            LOSS,
+            tuple(POLICY_LOSSES),
+            MISTAKES,
+            honest_twin,
+            PolicyProblem,
+            PolicyCase,
+            lambda name: roles(policy_loss(name)),
+        ),
     )
 )

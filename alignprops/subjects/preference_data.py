@@ -13,7 +13,7 @@ from alignprops.conformance.preference_data import COLLATE, DATA_FORMATS, MISMAT
 from alignprops.conformance.preference_data_case import DataConformer, PreferenceDataCase
 from alignprops.conformance.preference_plain import JointTokenise, PlainCollate, PlainMismatch, PlainTokenise
 from alignprops.subjects.adapters.adaptation import Adaptation
-from alignprops.subjects.adapters.preference_data import adapt_preference_data
+from alignprops.subjects.adapters.preference_data import adapt_preference_data, roles
 from alignprops.subjects.conformance import Conformance
 from alignprops.subjects.kinds import Kind, register_kind
 from alignprops.subjects.mistakes.preference_data import MISTAKES
@@ -81,6 +81,15 @@ register_kind(
         references=tuple(_subject(name, made) for name, made in _references().items()),
         counterfeits=_counterfeits(),
         adapt_with=adapt_preference_data,
-        conformance=Conformance("pairs", tuple(DATA_FORMATS), MISTAKES, honest_twin, PreferenceDataProblem, _case),
+        conformance=Conformance(
+            "pairs",
+            tuple(DATA_FORMATS),
+            MISTAKES,
+            honest_twin,
+            PreferenceDataProblem,
+            _case,
+            roles,
+            also={"collator": "collate", "tokenize": "tokenise"},
+        ),
     )
 )

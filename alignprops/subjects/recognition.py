@@ -12,6 +12,7 @@ from typing import Any
 from alignprops._errors import InputError
 from alignprops.subjects.adapters import Adaptation
 from alignprops.subjects.kinds import HOST_KINDS, kind_named, parse_subject, resolve
+from alignprops.subjects.nearest import no_kind, require_known_words
 from alignprops.subjects.subject import Subject
 
 
@@ -22,20 +23,22 @@ def recognised(spec: Any, adaptation: Adaptation) -> Subject:
         InputError: it fits none, or more than one; the message says why, and how to tell.
     """
     code = resolve(spec) if isinstance(spec, str) else spec
+    require_known_words(code, adaptation)
     fitting: list[Subject] = []
     reasons: dict[str, str] = {}
+    given = {kind: with_formula(code, kind, adaptation) for kind in HOST_KINDS}
     for kind in HOST_KINDS:
         try:
-            fitting.append(parse_subject(spec, kind, adaptation=with_formula(code, kind, adaptation)))
+            fitting.append(parse_subject(spec, kind, adaptation=given[kind]))
         except InputError as error:
             reasons[kind] = str(error)
     if len(fitting) == 1:
-        return _telling(fitting[0], f"a {fitting[0].kind} subject: its arguments fit no other kind")
+        kind = fitting[0].kind
+        return _telling(fitting[0], f"{_article(kind)} {kind} subject: its arguments fit no other kind")
     if fitting:
         kinds = ", ".join(subject.kind for subject in fitting)
         raise InputError(f"it could be of the kinds {kinds}; say which with --kind (kind=… in Python)")
-    told = "\n".join(f"  {kind}: {reason}" for kind, reason in reasons.items())
-    raise InputError(f"it fits no kind of host code; say which with --kind, and what is missing:\n{told}")
+    raise no_kind(code, spec if isinstance(spec, str) else "PACKAGE.MODULE:ATTRIBUTE", given, reasons)
 
 
 def named_kind(spec: Any, kind: str, adaptation: Adaptation) -> Subject:
@@ -55,9 +58,14 @@ def with_formula(code: Any, kind: str, adaptation: Adaptation) -> Adaptation:
     if adaptation.loss is not None or conformance is None:
         return adaptation
     words = _words(getattr(code, "__name__", type(code).__name__))
-    named = [formula for formula in conformance.formulas if _words(formula) and _within(_words(formula), words)]
-    longest = sorted(named, key=lambda formula: len(_words(formula)), reverse=True)[:1]
-    return replace(adaptation, loss=longest[0]) if longest else adaptation
+    formulas = conformance.formulas_named()
+    named = [name for name in formulas if _words(name) and _within(_words(name), words)]
+    longest = sorted(named, key=lambda name: len(_words(name)), reverse=True)[:1]
+    return replace(adaptation, loss=formulas[longest[0]]) if longest else adaptation
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
 
 
 def _words(name: str) -> list[str]:

@@ -10,7 +10,7 @@ from alignprops.conformance.logprob import LOGPS, Form, LogpProblem
 from alignprops.conformance.logprob_case import LogpCase
 from alignprops.conformance.logprob_torch import TorchLogps
 from alignprops.losses.logprobs.formula import LOGPROB, SHIFTED, SHIFTING
-from alignprops.subjects.adapters.sequence_logprob import adapt_logprob
+from alignprops.subjects.adapters.sequence_logprob import ROLES, adapt_logprob
 from alignprops.subjects.conformance import Conformance
 from alignprops.subjects.kinds import Kind, register_kind
 from alignprops.subjects.mistakes.logprob import MISTAKES
@@ -92,6 +92,6 @@ register_kind(
         references=tuple(_subject(name, made) for name, made in _references().items()),
         counterfeits=_counterfeits(),
         adapt_with=adapt_logprob,
-        conformance=Conformance(LOGPS, (LOGPROB.name,), MISTAKES, honest_twin, LogpProblem, LogpCase),
+        conformance=Conformance(LOGPS, (LOGPROB.name,), MISTAKES, honest_twin, LogpProblem, LogpCase, lambda _: ROLES),
     )
 )

@@ -11,10 +11,10 @@ from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.unpaired import UnpairedProblem
 from alignprops.conformance.unpaired_case import LOSS, SPLIT, UnpairedCase, UnpairedConformer
 from alignprops.conformance.unpaired_torch import TorchUnpairedLoss
-from alignprops.losses.unpaired.table import UNPAIRED_LOSSES
+from alignprops.losses.unpaired.table import UNPAIRED_LOSSES, unpaired_loss
 from alignprops.losses.unpaired.unpaired_loss import UnpairedLoss
 from alignprops.subjects.adapters.unpaired_loss import adapt_unpaired
-from alignprops.subjects.adapters.unpaired_roles import inputs_of
+from alignprops.subjects.adapters.unpaired_roles import inputs_of, roles
 from alignprops.subjects.conformance import Conformance
 from alignprops.subjects.kinds import Kind, register_kind
 from alignprops.subjects.mistakes.unpaired import MISTAKES
@@ -106,6 +106,14 @@ register_kind(
         references=tuple(_subject(name, made) for name, made in _references().items()),
         counterfeits=_counterfeits(),
         adapt_with=adapt_unpaired,
-        conformance=Conformance(LOSS, tuple(UNPAIRED_LOSSES), MISTAKES, honest_twin, UnpairedProblem, _case),
+        conformance=Conformance(
+            LOSS,
+            tuple(UNPAIRED_LOSSES),
+            MISTAKES,
+            honest_twin,
+            UnpairedProblem,
+            _case,
+            lambda name: roles(unpaired_loss(name)),
+        ),
     )
 )

@@ -147,8 +147,18 @@ def test_nothing_to_check_is_told(here: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_subject_that_cannot_be_recognised(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Why it fits no kind is told for each."""
+    """The kind that its name speaks for, and all that is missing."""
     assert main(["check", written(here, "def dpo_loss(a, b):\n    return a\n")]) == 2
     told = capsys.readouterr().err
-    assert "it fits no kind of host code" in told
+    assert "which kind is it?" in told
     assert "which of them is policy_chosen_logps and which is policy_rejected_logps" in told
+
+
+def test_help_tells_defaults_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """And not that there is none."""
+    with pytest.raises(SystemExit):
+        main(["check", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "(default: None)" not in told
+    assert "(default: by profile)" in told
+    assert "what masks and flags are given as (default: bool)" in told

@@ -27,7 +27,9 @@ from alignprops.subjects.adapters.calling import as_normal
 from alignprops.subjects.adapters.outputs import Returned
 from alignprops.subjects.adapters.probing import Probe, settle
 
-_REWARDS = Role("rewards", ("token_level_rewards", "reward", "scores", "token_rewards"), True, "rewards")
+_REWARDS = Role(
+    "rewards", ("token_level_rewards", "reward", "scores", "token_rewards"), True, "the reward of each step or response"
+)
 _VALUES = Role("values", ("value", "vpreds"), True, "the critic's values")
 _ENDS = (
     Role(

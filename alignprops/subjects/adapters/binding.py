@@ -109,8 +109,7 @@ def bind(code: Any, roles: Iterable[Role], adaptation: Adaptation) -> Binding:
             bound[role.name] = places[name].where
             if name != role.name:
                 told.append(f"{name} is {role.name}: {role.told or 'by its name'}")
-    _require_roles(code, known, bound, places)
-    _require_arguments(code, bound, adaptation, places)
+    _require_all(code, known, bound, adaptation, places)
     taken = {*bound.values(), *adaptation.fixed}
     extras = {place.where: place.default for place in places.values() if place.optional and place.where not in taken}
     fixed = {(places[name].where if name in places else name): value for name, value in adaptation.fixed.items()}
@@ -126,6 +125,17 @@ def bind(code: Any, roles: Iterable[Role], adaptation: Adaptation) -> Binding:
         constructed=inspect.isclass(code),
         mask_dtype=adaptation.mask_dtype,
     )
+
+
+def arguments_of(code: Any) -> dict[str, bool]:
+    """The arguments of the code by name, and whether each must be given.
+
+    Raises:
+        InputError: the code is not callable, or its arguments cannot be read.
+    """
+    if not callable(code):
+        raise InputError(f"{code!r} is not callable; expected a function, a method or a class of callable objects")
+    return {name: not place.optional for name, place in _places(code).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +158,17 @@ def options_of(
     """
     taken = frozenset(option.name for option in specification.options if binding.takes(option.name))
     constants = {specification.option(name).name: value for name, value in adaptation.assume.items()}
-    for option in specification.options:
-        if not option.neutral and option.name not in taken and option.name not in constants:
-            raise InputError(
+    known = {*taken, *constants}
+    lacking = [option for option in specification.options if not option.neutral and option.name not in known]
+    if lacking:
+        raise InputError(
+            "; ".join(
                 f"{_name(binding.code)} takes no {option.name} ({option.told}); which of its arguments is it, "
                 f"--map {option.name}=ARGUMENT, or which value has it there, --assume {option.name}=VALUE?"
+                for option in lacking
             )
+            + _elsewhere(binding.code)
+        )
     return taken, constants
 
 
@@ -203,27 +218,43 @@ def _free(name: str, places: Mapping[str, _Place], bound: Mapping[str, str], ada
     return name in places and places[name].where not in bound.values() and name not in adaptation.fixed
 
 
-def _require_roles(
-    code: Any, known: Mapping[str, Role], bound: Mapping[str, str], places: Mapping[str, _Place]
+def _require_all(
+    code: Any,
+    known: Mapping[str, Role],
+    bound: Mapping[str, str],
+    adaptation: Adaptation,
+    places: Mapping[str, _Place],
 ) -> None:
+    """Ask for everything that is missing at once: required roles, and arguments that nothing is known of."""
     missing = [role.name for role in known.values() if role.required and role.name not in bound]
-    if missing:
-        raise InputError(
-            f"{_name(code)} takes {', '.join(places) or 'nothing that can be seen'}; which of them is "
-            f"{' and which is '.join(missing)}? Say so with --map {missing[0]}=ARGUMENT (map={{...}} in Python)"
-        )
-
-
-def _require_arguments(
-    code: Any, bound: Mapping[str, str], adaptation: Adaptation, places: Mapping[str, _Place]
-) -> None:
     taken = {*bound.values(), *adaptation.fixed, *(f"{INIT}.{name}" for name in adaptation.fixed)}
     open_ones = [place.where for place in places.values() if not place.optional and place.where not in taken]
-    if open_ones:
-        raise InputError(
+    if not missing and not open_ones:
+        return
+    told: list[str] = []
+    if missing:
+        mapped = " ".join(f"{name}=ARGUMENT" for name in missing)
+        told.append(
+            f"{_name(code)} takes {', '.join(places) or 'nothing that can be seen'}; which of them is "
+            f"{' and which is '.join(missing)}? Say so with --map {mapped} (map={{...}} in Python)"
+        )
+    if len(open_ones) > len(missing):
+        told.append(
             f"{_name(code)} also needs {', '.join(open_ones)}, and nothing says what they are; give them with "
             f"--map ROLE={open_ones[0]} or a constant with --set {open_ones[0]}=VALUE"
         )
+    free = [name for name, role in known.items() if name not in bound and not role.required]
+    free = [name for name in free if name not in adaptation.assume]
+    if free:
+        told.append(f"roles that are still free: {', '.join(free)}{_elsewhere(code)}")
+    raise InputError("; ".join(told))
+
+
+def _elsewhere(code: Any) -> str:
+    """How an option is given that is no argument of the call."""
+    attribute = f"an attribute of its object, --map ROLE={SELF}.NAME; " if _is_method(code) else ""
+    built = f"an argument of its constructor, --map ROLE={INIT}.NAME; " if inspect.isclass(code) else ""
+    return f" (an option may also be {attribute}{built}or be built in, --assume OPTION=VALUE)"
 
 
 def _name(code: Any) -> str:

@@ -18,26 +18,35 @@ from alignprops.subjects.adapters.calling import as_normal
 from alignprops.subjects.adapters.outputs import Returned
 from alignprops.subjects.adapters.probing import Probe, settle
 
-#: Argument names in use for the four log-probabilities; each has one meaning only.
+#: Argument names in use for the four log-probabilities; each has one meaning only (w wins, l loses).
 _LOGPS_ALIASES = {
-    "policy_chosen_logps": ("policy_chosen_logprobs", "chosen_logps", "chosen_logprobs", "policy_chosen_log_probs"),
+    "policy_chosen_logps": (
+        "policy_chosen_logprobs",
+        "chosen_logps",
+        "chosen_logprobs",
+        "policy_chosen_log_probs",
+        "pi_w",
+    ),
     "policy_rejected_logps": (
         "policy_rejected_logprobs",
         "rejected_logps",
         "rejected_logprobs",
         "policy_rejected_log_probs",
+        "pi_l",
     ),
     "reference_chosen_logps": (
         "ref_chosen_logps",
         "reference_chosen_logprobs",
         "ref_chosen_logprobs",
         "reference_chosen_log_probs",
+        "ref_w",
     ),
     "reference_rejected_logps": (
         "ref_rejected_logps",
         "reference_rejected_logprobs",
         "ref_rejected_logprobs",
         "reference_rejected_log_probs",
+        "ref_l",
     ),
 }
 _MASKS = {

@@ -58,6 +58,12 @@ _ROLES = {
 }
 
 
+def roles(name: str) -> list[Role]:
+    """What code of this format may be called with."""
+    options = DATA_FORMATS[name].options
+    return [*_ROLES[name], *(Role(option.name, option.aliases, told=option.told) for option in options)]
+
+
 def adapt_preference_data(code: Any, adaptation: Adaptation) -> Conformer:
     """The code as a conformer.
 
@@ -69,8 +75,7 @@ def adapt_preference_data(code: Any, adaptation: Adaptation) -> Conformer:
     if adaptation.loss not in DATA_FORMATS:
         raise UnknownNameError("format of preference data", adaptation.loss, DATA_FORMATS)
     specification = DATA_FORMATS[adaptation.loss]
-    roles = [*_ROLES[specification.name], *(Role(o.name, o.aliases, told=o.told) for o in specification.options)]
-    how = bind(code, roles, adaptation)
+    how = bind(code, roles(specification.name), adaptation)
     _require_inputs(specification, how)
     taken, constants = options_of(specification, how, adaptation)
     forms = {TOKENISE: TEXT_FORMS, COLLATE: EXAMPLE_FORMS, MISMATCH: {"": ""}}[specification.name]

@@ -45,7 +45,7 @@ def settle(conformer: Conformer, adaptation: Adaptation, probe: Probe) -> Confor
     except InputError:
         raise
     except Exception as error:  # whatever somebody's code raises: without it nothing can be checked
-        raise InputError(f"it raised on a small float64 input: {type(error).__name__}: {error}") from error
+        raise InputError(_raised(error, conformer, probe)) from error
     reductions = _reductions(tuple(outputs[probe.main].shape), conformer, adaptation, probe)
     candidates = [
         replace(
@@ -57,6 +57,19 @@ def settle(conformer: Conformer, adaptation: Adaptation, probe: Probe) -> Confor
     matching = [candidate for candidate in candidates if matches(candidate, probe)]
     settled = (matching or candidates)[0]
     return replace(settled, assumptions=(*settled.assumptions, *_told(settled, matching, reductions, adaptation)))
+
+
+def _raised(error: Exception, conformer: Conformer, probe: Probe) -> str:
+    """What was raised, what the code was given, and what to do where a mask may be the reason."""
+    tensors = probe.call(conformer).tensors
+    taken = {name: t for name, t in tensors.items() if conformer.binding is None or conformer.binding.takes(name)}
+    given = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in taken.items())
+    form = f", the form {conformer.form!r}" if conformer.form else ""
+    told = f"it raised on a small float64 input: {type(error).__name__}: {error} (it was given {given}{form})"
+    flags = any(str(tensor.dtype) == "torch.bool" for tensor in taken.values())
+    if flags and getattr(conformer.binding, "mask_dtype", "") == "bool" and "bool" in str(error).lower():
+        told += "; masks were given as bool: --mask-dtype float32 or --mask-dtype int64 gives them as numbers"
+    return told
 
 
 def _reductions(shape: tuple[int, ...], conformer: Conformer, adaptation: Adaptation, probe: Probe) -> list[str]:

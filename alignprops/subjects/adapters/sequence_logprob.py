@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from alignprops._errors import InputError, UnknownNameError
+from alignprops.atoms import is_tensor
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.logprob import (
     INDEX,
@@ -79,7 +80,7 @@ def adapt_logprob(code: Any, adaptation: Adaptation) -> Conformer:
     if adaptation.loss not in (None, LOGPROB.name):
         raise UnknownNameError("formula of sequence-logprob", adaptation.loss, [LOGPROB.name])
     if _takes_tensors(code, adaptation):
-        return of_tensors(code, "it is called with SequenceTensors: it takes one argument, that names nothing else")
+        return _called_with_tensors(code)
     binding = bind(code, ROLES, adaptation)
     taken, constants = options_of(LOGPROB, binding, adaptation)
     asked = Conformer(
@@ -106,6 +107,25 @@ def _takes_tensors(code: Any, adaptation: Adaptation) -> bool:
     names = {name for role in ROLES for name in (role.name, *role.aliases)}
     open_ones = [parameter for parameter in parameters if parameter.default is parameter.empty]
     return len(open_ones) == 1 and open_ones[0].kind is not open_ones[0].VAR_KEYWORD and open_ones[0].name not in names
+
+
+def _called_with_tensors(code: Any) -> Conformer:
+    """The code as a function of `SequenceTensors`, on which it is tried: an argument of any name proves nothing.
+
+    Raises:
+        InputError: it does not run on them, or returns something else than one number a row.
+    """
+    how = "its one argument has no name of this kind, so that it is called with SequenceTensors"
+    made = of_tensors(code, f"{how}, and runs on them")
+    try:
+        returned = made.function(LogpCase(made, _SEQUENCES).call())[LOGPS]
+    except Exception as error:  # whatever somebody's code raises
+        raise InputError(f"{how}, on which it raised {type(error).__name__}: {error}") from error
+    rows = (len(_SEQUENCES.tokens),)
+    if not is_tensor(returned) or tuple(returned.shape) != rows:
+        what = f"shape {tuple(returned.shape)}" if is_tensor(returned) else f"a {type(returned).__name__}"
+        raise InputError(f"{how}; {what} came back where one log-probability a row was expected, shape {rows}")
+    return made
 
 
 # --- what is settled by calling it once ---------------------------------------------------------------------------
