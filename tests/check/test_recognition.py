@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,3 +178,32 @@ def test_everything_that_is_missing_is_asked_for_at_once() -> None:
     assert "chosen_mask, rejected_mask, chosen_lengths" in told
     assert "--map ROLE=self.NAME" in told
     assert "--assume OPTION=VALUE" in told
+
+
+def test_where_no_form_runs_each_tells_its_keys() -> None:
+    """So that the examples can be brought into one of them."""
+    told = message(collate_pairs)
+
+    assert "it runs on no form of examples (--form): ids (examples with `prompt_ids`, `chosen_ids`" in told
+    assert "input-ids (examples with `prompt_input_ids`" in told
+
+
+class Trainer:
+    """Of the README."""
+
+    def pair_loss(self, lp_w: Tensor, lp_l: Tensor, base_w: Tensor, base_l: Tensor) -> Tensor:
+        """DPO, with the strength of the object."""
+        beta: float = self.beta  # type: ignore[attr-defined]
+        return -torch.nn.functional.logsigmoid(beta * ((lp_w - base_w) - (lp_l - base_l)))
+
+
+def test_the_method_of_the_readme_is_called_as_the_readme_says() -> None:
+    """Word for word."""
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    command = text.partition("check mypkg.trainer:Trainer.pair_loss ")[2].partition("```")[0].replace("\\", " ")
+    words = command.partition("--map ")[2].split()
+    said = {"loss": "dpo", "map": dict(word.split("=") for word in words)}
+
+    told = recognised(Trainer.pair_loss, Adaptation.of(said)).get().assumptions
+    assert "self.beta is beta: given" in told
+    assert "on a small probe its value is not that of the formula" not in "\n".join(told)

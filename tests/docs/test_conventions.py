@@ -8,6 +8,7 @@ import pytest
 
 from alignprops.conformance.specification import Specification
 from alignprops.subjects import kind_named
+from alignprops.subjects.adapters.forms import FORMS
 from alignprops.subjects.kinds import HOST_KINDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "conventions.md").read_text("utf-8")
@@ -40,3 +41,14 @@ def test_options_and_conventions_are_listed(kind: str) -> None:
     for name, specification in _specifications(kind).items():
         told = [option.name for option in specification.options] + [v for v in specification.variants if v]
         assert [part for part in told if f"`{part}`" not in lines[name]] == []
+
+
+@pytest.mark.parametrize("kind", HOST_KINDS)
+def test_forms_are_listed(kind: str) -> None:
+    """Every form with what its inputs look like; those of the references among them."""
+    used = {subject.get().form.partition(", ")[0] for subject in kind_named(kind).references} - {""}
+
+    assert used <= set(FORMS[kind])
+    assert [line for line in _section(kind).splitlines() if line.startswith("- `")] == [
+        f"- `{name}`: {told}" for name, told in FORMS[kind].items()
+    ]

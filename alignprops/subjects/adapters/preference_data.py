@@ -32,6 +32,7 @@ from alignprops.conformance.specification import Specification
 from alignprops.conformance.stub_tokenizer import EOS
 from alignprops.subjects.adapters.adaptation import Adaptation
 from alignprops.subjects.adapters.binding import Binding, Role, bind, options_of
+from alignprops.subjects.adapters.forms import FORMS
 from alignprops.subjects.adapters.preference_layouts import pair_in, pairs_in
 
 _SHARED = (
@@ -220,14 +221,14 @@ def _settled_collator(conformer: DataConformer, adaptation: Adaptation) -> Confo
         try:
             outcome = _probed(candidate)
         except InputError as error:
-            failures.append(f"{form}: {error}")
+            failures.append(f"{form} ({FORMS['preference-data'][form]}): {error}")
             continue
         side = adaptation.variant or _side(outcome["pairs"])
         first = outcome["pairs"][0]
         together = first.chosen.ids.size == first.rejected.ids.size
         told = (*candidate.assumptions, *_told(form, side, adaptation))
         return replace(candidate, variant=side, together=together, assumptions=told)
-    raise InputError("it runs on no form of examples: " + "; ".join(failures))
+    raise InputError("it runs on no form of examples (--form): " + "; ".join(failures))
 
 
 def _told(form: str, side: str, adaptation: Adaptation) -> Iterator[str]:
