@@ -56,7 +56,7 @@ def add_to(verbs: Any) -> None:
     parser.add_argument("--kind", choices=HOST_KINDS, help="what it is; without it, recognised by its arguments")
     parser.add_argument("--loss", metavar="NAME", help="the formula that it computes; without it, by its name")
     parser.add_argument("--convention", metavar="NAME", help="which documented convention of the formula it follows")
-    parser.add_argument("--form", metavar="NAME", help="how it takes its inputs, e.g. sequence or tokens")
+    parser.add_argument("--form", metavar="NAME", help="how it takes its inputs (docs/conventions.md)")
     parser.add_argument("--reduction", choices=("none", "mean", "sum"), help="of its main output, over the batch")
     parser.add_argument("--returns", metavar="NAMES", help="what it returns in order, e.g. loss,chosen_rewards,_")
     _pairs(parser, "--map", "ROLE=ARGUMENT", "which argument is what (self.x: of a stand-in, init.x: of a constructor)")

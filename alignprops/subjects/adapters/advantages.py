@@ -24,6 +24,7 @@ from alignprops.losses.advantages.table import Advantage, advantage
 from alignprops.subjects.adapters.adaptation import Adaptation
 from alignprops.subjects.adapters.binding import Binding, Role, bind, options_of
 from alignprops.subjects.adapters.calling import as_normal
+from alignprops.subjects.adapters.forms import FORMS
 from alignprops.subjects.adapters.outputs import Returned
 from alignprops.subjects.adapters.probing import Probe, settle
 
@@ -142,6 +143,7 @@ def _probe(made: Advantage) -> Probe:
 
     shape = _PROBE.rewards.shape if made.over_time else (_PROBE.scores.size,)
     return Probe(
+        forms=FORMS["advantages"],
         main=made.main,
         shape=lambda _: shape,
         call=lambda conformer: AdvantageCase(conformer, _PROBE).call(),

@@ -10,13 +10,14 @@ import numpy as np
 from alignprops._errors import InputError
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.kl import KlProblem
-from alignprops.conformance.kl_case import FORMS, KL, LOGITS, MASKED, REPORTED, TOKENS, KlCase, input_names
+from alignprops.conformance.kl_case import KL, LOGITS, MASKED, REPORTED, TOKENS, KlCase, input_names
 from alignprops.expressions import Rounded
 from alignprops.losses.estimators.estimator import Divergence, Estimator
 from alignprops.losses.estimators.table import KL_ESTIMATORS, kl_estimator
 from alignprops.subjects.adapters.adaptation import Adaptation
 from alignprops.subjects.adapters.binding import Binding, Role, bind, options_of
 from alignprops.subjects.adapters.calling import as_normal
+from alignprops.subjects.adapters.forms import FORMS
 from alignprops.subjects.adapters.outputs import Returned
 from alignprops.subjects.adapters.probing import Probe, matches, settle
 
@@ -101,7 +102,7 @@ def _form(made: Estimator | Divergence, binding: Binding, adaptation: Adaptation
     masks = [name for name in (_MASK.name, _LABELS.name) if binding.takes(name)]
     inputs = TOKENS if isinstance(made, Estimator) else LOGITS
     form = adaptation.form or (MASKED if masks else "") + inputs
-    fitting = [name for name in FORMS if name.endswith(TOKENS) == isinstance(made, Estimator)]
+    fitting = [name for name in FORMS["kl-estimator"] if name.endswith(TOKENS) == isinstance(made, Estimator)]
     if form not in fitting:
         raise InputError(f"form is {form!r}; of {made.name} expected one of {', '.join(map(repr, fitting))}")
     if form.startswith(MASKED) and not masks:
@@ -182,6 +183,7 @@ def _values_and_gradients(conformer: Conformer) -> tuple[Any, Rounded]:
 
 
 PROBE = Probe(
+    forms=FORMS["kl-estimator"],
     main=KL,
     shape=lambda _: _PROBES[0].mask.shape,
     call=lambda conformer: KlCase(conformer, _PROBES[0]).call(),

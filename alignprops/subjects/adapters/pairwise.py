@@ -15,6 +15,7 @@ from alignprops.losses.pairs.table import PAIR_LOSSES, pair_loss
 from alignprops.subjects.adapters.adaptation import Adaptation
 from alignprops.subjects.adapters.binding import Binding, Role, bind, options_of
 from alignprops.subjects.adapters.calling import as_normal
+from alignprops.subjects.adapters.forms import FORMS
 from alignprops.subjects.adapters.outputs import Returned
 from alignprops.subjects.adapters.probing import Probe, settle
 
@@ -142,6 +143,7 @@ _PAIRS = PairwiseProblem(
     dtype="float64",
 )
 PROBE = Probe(
+    forms=FORMS["pairwise-loss"],
     main=LOSS,
     shape=lambda _: _PAIRS.upstream.shape,
     call=lambda conformer: PairwiseCase(conformer, _PAIRS).call(),

@@ -28,6 +28,7 @@ from alignprops.losses.policy.table import POLICY_LOSSES, policy_loss
 from alignprops.subjects.adapters.adaptation import Adaptation
 from alignprops.subjects.adapters.binding import Binding, Role, bind, options_of
 from alignprops.subjects.adapters.calling import as_normal
+from alignprops.subjects.adapters.forms import FORMS
 from alignprops.subjects.adapters.outputs import Returned
 from alignprops.subjects.adapters.probing import Probe, matches, settle
 
@@ -230,6 +231,7 @@ _RESPONSES = PolicyProblem(
     dtype="float64",
 )
 PROBE = Probe(
+    forms=FORMS["policy-loss"],
     main=LOSS,
     shape=lambda _: _RESPONSES.mask.shape,
     call=lambda conformer: PolicyCase(conformer, _RESPONSES).call(),

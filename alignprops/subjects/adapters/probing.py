@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class Probe:
         call: the probe as a call of a conformer.
         compare: what a conformer's main output is, and what it should be, under its convention and reduction.
         reducible: whether code of the kind may reduce its main output to one number.
+        forms: the kind's forms with what their inputs look like, for messages.
     """
 
     main: str
@@ -32,6 +33,7 @@ class Probe:
     call: Callable[[Conformer], Call]
     compare: Callable[[Conformer], tuple[Any, Rounded]]
     reducible: bool = True
+    forms: Mapping[str, str] = field(default_factory=dict)
 
 
 def settle(conformer: Conformer, adaptation: Adaptation, probe: Probe) -> Conformer:
@@ -66,6 +68,9 @@ def _raised(error: Exception, conformer: Conformer, probe: Probe) -> str:
     given = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in taken.items())
     form = f", the form {conformer.form!r}" if conformer.form else ""
     told = f"it raised on a small float64 input: {type(error).__name__}: {error} (it was given {given}{form})"
+    others = [f"{name} ({what})" for name, what in probe.forms.items() if name != conformer.form.partition(", ")[0]]
+    if others:
+        told += f"; the kind's other forms, --form: {'; '.join(others)}"
     flags = any(str(tensor.dtype) == "torch.bool" for tensor in taken.values())
     if flags and getattr(conformer.binding, "mask_dtype", "") == "bool" and "bool" in str(error).lower():
         told += "; masks were given as bool: --mask-dtype float32 or --mask-dtype int64 gives them as numbers"

@@ -25,6 +25,7 @@ from alignprops.conformance.unpaired_case import (
 )
 from alignprops.losses.unpaired.table import BATCH, GIVEN, UNPAIRED_LOSSES, unpaired_loss
 from alignprops.losses.unpaired.unpaired_loss import UnpairedLoss
+from alignprops.subjects.adapters import forms
 from alignprops.subjects.adapters.adaptation import Adaptation
 from alignprops.subjects.adapters.binding import Binding, bind, options_of
 from alignprops.subjects.adapters.calling import as_normal
@@ -126,6 +127,7 @@ def _case(conformer: Conformer) -> UnpairedCase:
 
 
 PROBE = Probe(
+    forms=forms.FORMS["unpaired-loss"],
     main=LOSS,
     shape=lambda _: _ANSWERS.upstream.shape,
     call=lambda conformer: _case(conformer).call(),
