@@ -75,9 +75,9 @@ def written(folder: Path, source: str, *, name: str = "userlosses") -> str:
     return f"{name}:dpo_loss"
 
 
-def function_of(source: str) -> Callable[..., object]:
-    """The loss that the source defines, without a file."""
+def function_of(source: str, name: str = "dpo_loss") -> Callable[..., object]:
+    """The function of that name that the source defines, without a file."""
     module = ModuleType("userlosses")
     exec(source, module.__dict__)  # noqa: S102  # the text is our own
-    made: Callable[..., object] = module.dpo_loss
+    made: Callable[..., object] = getattr(module, name)
     return made

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sympy import Eq, Symbol
 
 from alignprops import Under, theorem
@@ -23,6 +24,9 @@ from property_suites.log_probabilities.notation import (
     needs_mask,
 )
 from property_suites.log_probabilities.specimens import PLAIN, RAGGED
+
+if TYPE_CHECKING:
+    from alignprops.conformance.logprob_case import LogpCase
 
 Values = Mapping[Symbol, Any]
 
@@ -121,7 +125,7 @@ def _with_poison(subject: Any, problem: LogpProblem, poison: tuple[float, ...]) 
     plain, value = compare(case.values(case.found), case.expected), compare(case.values(found), case.expected)
     slopes = compare(case.gradients(case.found), case.expected_gradients)
     others = compare(case.gradients(found), case.expected_gradients)
-    idle = found.gradients[case.first][~case.predicting]
+    idle = found.gradients[case.first][~case.predicting & _settled(case)[:, None]]
     return {
         logp: plain.found,
         finite: plain.finite,
@@ -134,6 +138,12 @@ def _with_poison(subject: Any, problem: LogpProblem, poison: tuple[float, ...]) 
         largest_gradient: np.abs(np.nan_to_num(case.gradients(found))).max(initial=0.0),
         _gradient_of_poisoned_finite: others.finite,
     }
+
+
+def _settled(case: LogpCase) -> NDArray[np.bool_]:
+    """(B,): the rows with a gradient even without any poison; a mean of nothing is `extremes.empty-rows`' business."""
+    slopes = case.found.gradients[case.first]
+    return np.asarray(np.isfinite(slopes.reshape(len(slopes), -1)).all(axis=1), dtype=np.bool_)
 
 
 @theorem(
@@ -164,7 +174,7 @@ def columns(subject: Any, problem: LogpProblem) -> Values:
     case = LogpCase(subject, problem)
     found = case.run(case.widened_call(2))
     plain, value = compare(case.values(case.found), case.expected), compare(case.values(found), case.expected)
-    idle = found.gradients[case.first][:, problem.tokens.shape[1] :]
+    idle = found.gradients[case.first][_settled(case), problem.tokens.shape[1] :]
     return {
         logp: plain.found,
         finite: plain.finite,

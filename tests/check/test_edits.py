@@ -79,3 +79,34 @@ def test_a_mistake_in_what_is_not_returned_is_not_suspected() -> None:
     assert result.verdict is Verdict.REFUTED
     assert result.evidence["diagnosis"]["behaves_like"] == []
     assert "none: no mistake on record gives these numbers" in text
+
+
+WITHOUT_SMOOTHING = """
+import torch
+
+def dpo_loss(policy_chosen_logps, policy_rejected_logps, reference_chosen_logps, reference_rejected_logps, beta=0.1):
+    h = (policy_chosen_logps - policy_rejected_logps) - (reference_chosen_logps - reference_rejected_logps)
+    return -torch.log(torch.sigmoid(beta * h))
+"""
+TEXTBOOK_K3 = """
+def k3(logprobs, ref_logprobs):
+    log_ratio = ref_logprobs - logprobs
+    return log_ratio.exp() - 1 - log_ratio
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "kind", "theorem", "mistake"),
+    [
+        (WITHOUT_SMOOTHING, "dpo_loss", "pairwise-loss", "preference-losses.extremes", "log-of-sigmoid"),
+        (TEXTBOOK_K3, "k3", "kl-estimator", "kl-estimators.nonnegative", "cancelling"),
+    ],
+)
+def test_what_only_rounds_badly_is_named(source: str, name: str, kind: str, theorem: str, mistake: str) -> None:
+    """Code that has no other fault, and whose numbers may be nearer to the formula's than any comparison looks."""
+    (claim,) = claims([function_of(source, name)], kind=kind, loss=name.removesuffix("_loss"), theorems=theorem)
+
+    result = claim.evaluate(FEW)
+
+    assert result.verdict is Verdict.REFUTED
+    assert [found["mistake"] for found in result.evidence["diagnosis"]["behaves_like"]] == [mistake]

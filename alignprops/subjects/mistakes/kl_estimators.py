@@ -232,7 +232,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("reference-ignored", "ignores the reference", (61, 77), planted(ReferenceIgnored)),
     Mistake(
         "cancelling",
-        "computes exp(L) - 1 - L in three steps, which is negative or 0 for small L",
+        "computes exp(L) - 1 - L, which is negative for some small L, where expm1(L) - L is not",
         (58,),
         planted(Cancelling, is_named("k3")),
     ),

@@ -15,6 +15,7 @@ from alignprops.conformance.call import Call
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.pair_torch import TorchPairLoss
 from alignprops.conformance.pairwise_case import TOKENS
+from alignprops.losses.pairs.symbols import label_smoothing
 from alignprops.subjects.mistakes.mistake import Mistake
 
 Plant = Callable[[Conformer], Conformer | None]
@@ -99,6 +100,18 @@ class LogOfSigmoid(TorchPairLoss):
             .replace(softplus, lambda x: -_plain_log(sigmoid(-x)))
             .replace(log_sigmoid, lambda x: _plain_log(sigmoid(x)))
         )
+
+
+class UnsmoothedLogOfSigmoid(LogOfSigmoid):
+    """The same in code without label smoothing, where no term of weight 0 makes 0 · ∞ of what underflows."""
+
+    def expression(self) -> sp.Expr:
+        return super().expression().subs(label_smoothing, 0)
+
+
+def _log_of_sigmoid(honest: Conformer) -> Conformer | None:
+    made = LogOfSigmoid if "label_smoothing" in honest.options else UnsmoothedLogOfSigmoid
+    return _planted(made, needs=lambda honest: "logistic" in honest.specification.traits)(honest)
 
 
 def _plain_log(x: sp.Expr) -> sp.Expr:
@@ -297,7 +310,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "log-of-sigmoid",
         "computes log(sigmoid(x)) in two steps: infinite, with a NaN or lost gradient, where sigmoid underflows",
         (19,),
-        _planted(LogOfSigmoid, needs=lambda honest: "logistic" in honest.specification.traits),
+        _log_of_sigmoid,
     ),
     Mistake(
         "first-upstream",
