@@ -20,8 +20,9 @@ from alignprops.losses.advantages.table import SPELLINGS, Advantage
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-#: Over time: with a mask, with episode ends and a bootstrap, or with neither. In groups: neighbours, or told by ids.
-MASKED, EPISODES, PLAIN = "masked", "episodes", "plain"
+#: Over time: with a mask, with one that has no holes, with episode ends and a bootstrap, or with none of these. In
+#: groups: neighbours, or told by ids.
+MASKED, PADDED, EPISODES, PLAIN = "masked", "padded", "episodes", "plain"
 NEIGHBOURS, IDS = "neighbours", "ids"
 ADVANTAGES, RETURNS = "advantages", "returns"
 
@@ -84,8 +85,12 @@ class AdvantageCase:
     @cached_property
     def kept(self) -> NDArray[np.bool_]:
         """(B, T), which steps count for this subject."""
-        masked = self.subject.form == MASKED
-        return self.problem.mask != 0 if masked else np.ones(self.problem.mask.shape, dtype=bool)
+        counted = self.problem.mask
+        if self.subject.form == PADDED:  # up to the last step that counts
+            counted = np.maximum.accumulate(counted[:, ::-1], axis=1)[:, ::-1]
+        elif self.subject.form != MASKED:
+            counted = np.ones_like(counted)
+        return np.asarray(counted != 0, dtype=np.bool_)
 
     # --- the subject ------------------------------------------------------------------------------------------------
 
@@ -102,8 +107,8 @@ class AdvantageCase:
         if self.made.main == ADVANTAGES:
             values = rounded_to(problem.values, problem.dtype)
             made["values"] = values if form == EPISODES else values[:, :-1]
-        if form == MASKED:
-            made["mask"] = problem.mask != 0
+        if form in (MASKED, PADDED):
+            made["mask"] = self.kept.copy()
         if form == EPISODES:
             made["dones"] = problem.dones != 0
         return made

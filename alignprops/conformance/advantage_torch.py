@@ -21,7 +21,7 @@ class TorchOverTime:
 
     Attributes:
         made, variant: what is computed, in which convention.
-        form: "masked", "episodes" or "plain".
+        form: "masked", "padded", "episodes" or "plain".
     """
 
     made: Advantage

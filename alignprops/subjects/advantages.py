@@ -12,6 +12,7 @@ from alignprops.conformance.advantage import (
     IDS,
     MASKED,
     NEIGHBOURS,
+    PADDED,
     PLAIN,
     RETURNS,
     AdvantageCase,
@@ -67,7 +68,8 @@ def _references() -> dict[str, Conformer]:
             made["/".join(filter(None, (advantage.name, variant)))] = reference(advantage, variant)
     for name in ("gae", "returns"):
         made[f"{name}/{EPISODES}"] = reference(TABLE[name], form=EPISODES)
-    made[f"gae/{PLAIN}"] = reference(TABLE["gae"], form=PLAIN)
+    for form in (PADDED, PLAIN):
+        made[f"gae/{form}"] = reference(TABLE["gae"], form=form)
     made[f"grpo/sample/{IDS}"] = reference(TABLE["grpo"], "sample", IDS)
     return made
 

@@ -13,6 +13,7 @@ from alignprops.conformance.advantage import (
     IDS,
     MASKED,
     NEIGHBOURS,
+    PADDED,
     PLAIN,
     RETURNS,
     AdvantageCase,
@@ -91,11 +92,14 @@ def adapt_advantages(code: Any, adaptation: Adaptation) -> Conformer:
 
 def _form(made: Advantage, binding: Binding, adaptation: Adaptation) -> tuple[str, list[str]]:
     if made.over_time:
-        fitting = {MASKED: binding.takes("mask"), EPISODES: binding.takes("dones"), PLAIN: True}
+        masked = binding.takes("mask")
+        fitting = {MASKED: masked, PADDED: masked, EPISODES: binding.takes("dones"), PLAIN: True}
         if fitting[MASKED] and fitting[EPISODES]:
             raise InputError("it takes a mask and episode ends; fix one of them with --set")
         told = {
-            MASKED: "masked steps are skipped, and 0 stands behind the last",
+            MASKED: "masked steps are skipped, also in the middle of a row, and 0 stands behind the last; if its masks "
+            "never have holes, say --form padded",
+            PADDED: "its masks have no holes, and 0 stands behind the last step",
             EPISODES: "its values have one column more than its rewards, the bootstrap",
             PLAIN: "every step counts, and 0 stands behind the last",
         }

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alignprops.conformance.advantage import EPISODES, MASKED
+from alignprops.conformance.advantage import EPISODES, MASKED, PADDED
 from alignprops.conformance.advantage_torch import TorchOverTime
 from alignprops.conformance.call import Call
 from alignprops.subjects.mistakes.advantages_planting import ignored, planted
@@ -149,38 +149,38 @@ MISTAKES: tuple[Mistake, ...] = (
         "bootstraps-through-done",
         "lets the value behind the end of an episode enter",
         (52,),
-        planted(BootstrapsThroughDone, form=EPISODES),
+        planted(BootstrapsThroughDone, forms=(EPISODES,)),
     ),
     Mistake(
         "recurses-through-done",
         "lets the advantage behind the end of an episode enter",
         (52,),
-        planted(RecursesThroughDone, form=EPISODES),
+        planted(RecursesThroughDone, forms=(EPISODES,)),
     ),
     Mistake(
         "bootstrap-forgotten",
         "takes what is cut off to have ended (no value stands behind the last step)",
         (),
-        planted(BootstrapForgotten, form=EPISODES, names=("gae",)),
+        planted(BootstrapForgotten, forms=(EPISODES,), names=("gae",)),
     ),
     Mistake(
         "recurses-through-mask",
         "runs the recursion through masked steps",
         (52,),
-        planted(RecursesThroughMask, form=MASKED),
+        planted(RecursesThroughMask, forms=(MASKED,)),
     ),
-    Mistake("mask-ignored", "ignores the mask", (52, 51), planted(MaskIgnored, form=MASKED)),
+    Mistake("mask-ignored", "ignores the mask", (52, 51), planted(MaskIgnored, forms=(MASKED, PADDED))),
     Mistake(
         "mask-multiplied",
         "multiplies by the mask, so that inf or NaN under it becomes NaN",
         (59,),
-        planted(MaskMultiplied, form=MASKED),
+        planted(MaskMultiplied, forms=(MASKED, PADDED)),
     ),
     Mistake(
         "values-not-masked",
         "masks the rewards and not the values",
         (50, 52),
-        planted(ValuesNotMasked, form=MASKED, names=("gae",)),
+        planted(ValuesNotMasked, forms=(MASKED, PADDED), names=("gae",)),
     ),
     Mistake(
         "returns-are-advantages",

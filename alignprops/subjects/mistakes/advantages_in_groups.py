@@ -224,9 +224,9 @@ GROUP_MISTAKES: tuple[Mistake, ...] = (
         planted(SingleIsZero, names=("rloo",)),
     ),
     Mistake(
-        "interleaved", "takes neighbours to be of different groups", (28, 46), planted(Interleaved, form=NEIGHBOURS)
+        "interleaved", "takes neighbours to be of different groups", (28, 46), planted(Interleaved, forms=(NEIGHBOURS,))
     ),
-    Mistake("ids-ignored", "accepts group ids and ignores them", (46,), planted(IdsIgnored, form=IDS)),
+    Mistake("ids-ignored", "accepts group ids and ignores them", (46,), planted(IdsIgnored, forms=(IDS,))),
     Mistake("gathered-twice", "has every response of a group twice", (73,), _gathered),
     Mistake("zero-is-missing", "takes a reward of 0.0 to be missing", (92,), planted(ZeroIsMissing)),
 )

@@ -13,12 +13,12 @@ from alignprops.conformance.conformer import Conformer
 Plant = Callable[[Conformer], Conformer | None]
 
 
-def planted(make: Any, *, form: str | None = None, names: tuple[str, ...] = ()) -> Plant:
+def planted(make: Any, *, forms: tuple[str, ...] = (), names: tuple[str, ...] = ()) -> Plant:
     """A plant that puts a wrong class in the place of the honest one of its family."""
 
     def plant(honest: Conformer) -> Conformer | None:
         family: Any = TorchOverTime if getattr(honest.specification, "over_time", False) else TorchInGroups
-        fits = issubclass(make, family) and form in (None, honest.form)
+        fits = issubclass(make, family) and (not forms or honest.form in forms)
         if not fits or (names and honest.specification.name not in names):
             return None
         return replace(honest, function=make(honest.specification, honest.variant, honest.form))

@@ -67,7 +67,30 @@ def test_the_usual_names_need_no_more_than_what_it_computes() -> None:
     told = "\n".join(made.assumptions)
     assert "judged as gae: generalised advantage estimation" in told
     assert "lambd is lam: weight of longer look-aheads" in told
-    assert "masked steps are skipped, and 0 stands behind the last" in told
+    assert "masked steps are skipped, also in the middle of a row, and 0 stands behind the last" in told
+
+
+def gae_of_responses(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float = 1.0, lam: float = 0.95) -> Tensor:
+    """As trainers of language models have it, for masks that only end a row: a hole would cut the recursion."""
+    rewards, values = (torch.where(mask, table, 0) for table in (rewards, values))
+    after = torch.zeros_like(values[:, 0])
+    made = []
+    for t in reversed(range(values.shape[1])):
+        following = values[:, t + 1] if t + 1 < values.shape[1] else torch.zeros_like(after)
+        after = torch.where(mask[:, t], rewards[:, t] + gamma * following - values[:, t] + gamma * lam * after, 0)
+        made.append(after)
+    return torch.stack(made[::-1], dim=1)
+
+
+@pytest.mark.parametrize(("form", "verdict"), [("", Verdict.REFUTED), ("padded", Verdict.HELD)])
+def test_code_for_masks_without_holes_is_judged_on_such(form: str, verdict: Verdict) -> None:
+    """What it makes of a hole is only asked where nobody said that there are none."""
+    subject = parse_subject(
+        gae_of_responses, "advantages", adaptation=Adaptation.of({"loss": "gae", **({"form": form} if form else {})})
+    )
+    theorem = next(t for t in find_theorems() if t.id == "advantages.reference")
+
+    assert evaluate(theorem, subject, Settings(max_examples=40)).verdict is verdict
 
 
 def test_the_convention_of_the_deviation_is_seen_on_a_probe() -> None:
