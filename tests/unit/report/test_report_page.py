@@ -73,6 +73,12 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_report([folder], folder / "out.html").read_text("utf-8")
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a run that ended as it should; its figures take seconds."""
+    return page(made.trace(tmp_path_factory.mktemp("finished") / "trace"))
+
+
 def test_a_folder_of_every_kind_becomes_one_page(everything: str) -> None:
     """Each document a section, figures numbered through, and what the paper calls them."""
     text = Read(everything).text
@@ -211,7 +217,7 @@ def test_a_run_that_goes_on_is_told_as_such(tmp_path: Path) -> None:
     assert "3 behaviours, not finished" in section(document, Typesetter()).summary[0]
 
 
-def test_how_a_run_ended_is_told_at_the_top(tmp_path: Path) -> None:
+def test_how_a_run_ended_is_told_at_the_top(tmp_path: Path, finished: str) -> None:
     """Diverged with its message, cut short with its last step; nothing of a finished one."""
     from alignprops.trace.files import read_json, write_json
 
@@ -225,18 +231,16 @@ def test_how_a_run_ended_is_told_at_the_top(tmp_path: Path) -> None:
     assert found.index(told) < found.index("<figure")
     cut = page(made.trace(tmp_path / "cut", finished=False))
     assert "Cut short after step 3, or still going on: nothing was recorded of its end." in cut
-    assert 'class="notice"' not in page(made.trace(tmp_path / "finished"))
+    assert 'class="notice"' not in finished
 
 
-def test_the_settings_of_a_run_are_a_table(tmp_path: Path) -> None:
+def test_the_settings_of_a_run_are_a_table(finished: str) -> None:
     """A row each."""
-    found = page(made.trace(tmp_path / "trace"))
-
-    assert "The settings of the run." in found
-    assert re.search(r"<td><bdi>method</bdi></td><td><bdi>lora</bdi></td>", found)
+    assert "The settings of the run." in finished
+    assert re.search(r"<td><bdi>method</bdi></td><td><bdi>lora</bdi></td>", finished)
 
 
-def test_sources_are_cited_and_referred_to_once(tmp_path: Path) -> None:
+def test_sources_are_cited_and_referred_to_once(tmp_path: Path, finished: str) -> None:
     """By authors and year; a key that is not known stays as it is."""
     document = made.suite()
     document["theorems"][0]["source"] = "im2024understanding, Section 4"
@@ -248,7 +252,7 @@ def test_sources_are_cited_and_referred_to_once(tmp_path: Path) -> None:
     assert "unknown2020key, p. 3" in found
     assert "im2024understanding" not in found
     assert found.count("S. Im and Y. Li, Understanding the Learning Dynamics of Alignment with Human Feedback,") == 1
-    assert "References" not in page(made.trace(tmp_path / "trace"))
+    assert "References" not in finished
 
 
 def test_the_slack_is_told_in_the_details_only(tmp_path: Path) -> None:
