@@ -150,6 +150,13 @@ class BatchMeanForEach(TorchPairLoss):
         return super().reduced(losses.mean().expand_as(losses))
 
 
+class MeanInside(TorchPairLoss):
+    """The mean over the batch is taken of the log-probabilities, and the loss of that one mean pair."""
+
+    def losses(self, values: Mapping[str, Tensor], call: Call) -> Tensor:
+        return super().losses({name: value.mean().expand_as(value) for name, value in values.items()}, call)
+
+
 class MeanForSum(TorchPairLoss):
     """The mean over the batch where the sum is documented, or the sum for the mean."""
 
@@ -276,7 +283,12 @@ def ignored(option: str, default: Any) -> Plant:
 
 MISTAKES: tuple[Mistake, ...] = (
     Mistake("sign-flipped", "has the sign of the loss wrong", (7, 22), _planted(NegatedLoss)),
-    Mistake("pair-swapped", "takes the rejected response for the chosen one", (83,), _planted(SwappedPair)),
+    Mistake(
+        "pair-swapped",
+        "takes the rejected response for the chosen one (or has the sign of the margin wrong)",
+        (83,),
+        _planted(SwappedPair),
+    ),
     Mistake(
         "reference-swapped",
         "swaps the reference's chosen and rejected log-probabilities",
@@ -291,6 +303,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake("beta-twice", "applies beta twice", (9,), _planted(BetaTwice, needs=_has("beta"))),
     Mistake("beta-ignored", "accepts beta and ignores it", (21,), ignored("beta", 1 / 8)),
+    Mistake("beta-built-in", "accepts beta and uses 0.1 whatever it is", (21,), ignored("beta", 0.1)),
     Mistake(
         "beta-inverted", "divides by beta where it should multiply", (23,), changed_option("beta", lambda b: 1 / b)
     ),
@@ -324,6 +337,12 @@ MISTAKES: tuple[Mistake, ...] = (
         "returns the mean of the batch for every pair",
         (80,),
         _planted(BatchMeanForEach, needs=lambda honest: honest.reduction == "none"),
+    ),
+    Mistake(
+        "mean-inside",
+        "takes the mean over the batch inside the loss, of the margins, where it belongs outside",
+        (),
+        _planted(MeanInside, needs=lambda honest: honest.reduction == "mean"),
     ),
     Mistake(
         "reduction-swapped",
