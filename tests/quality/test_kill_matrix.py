@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from alignprops.evidence.kill_matrix import Fate, attack, kill_matrix
+from alignprops.evidence.kill_matrix import Cell, Fate, KillMatrix, attack, kill_matrix
 from alignprops.registry import find_theorem, find_theorems
 from alignprops.settings import Settings
 from alignprops.subjects import kind_named, references_for
@@ -63,6 +63,18 @@ def test_only_the_reduction_sees_a_third_row() -> None:
     mine = [theorem for theorem in THEOREMS if theorem.kind == "last-layer"]
 
     assert [t.id for t in mine if refuted(t, "moved-third-row")] == ["learning-dynamics.reduction"]
+
+
+def test_what_a_theorem_refutes_alone_is_told() -> None:
+    """Of the same kind; what merely survives or crashes refutes nothing."""
+    told = [("a", "x", Fate.KILLED), ("a", "y", Fate.KILLED), ("b", "x", Fate.KILLED), ("b", "y", Fate.SURVIVED)]
+    cells = [Cell(theorem, "head", counterfeit, fate, 1) for theorem, counterfeit, fate in told]
+    matrix = KillMatrix((*cells, Cell("c", "loss", "y", Fate.KILLED, 1), Cell("a", "head", "z", Fate.ERROR, 1)))
+
+    assert matrix.killers("head", "x") == ("a", "b")
+    assert matrix.killers("head", "z") == ()
+    assert matrix.alone("a") == ("y",)
+    assert matrix.alone("b") == ()
 
 
 @pytest.fixture
