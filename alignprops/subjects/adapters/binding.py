@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 from alignprops._errors import InputError, UnknownNameError
 from alignprops.conformance.specification import Specification
 from alignprops.subjects.adapters.adaptation import Adaptation
+from alignprops.subjects.adapters.stand_in import is_method, stand_in
 
 SELF, INIT = "self", "init"
 
@@ -79,9 +79,9 @@ class Binding:
             before = _settings(made)
             return made(*by_position, **plain), _settings(made) != before
         if self.stand_in:
-            stand_in = SimpleNamespace(**attributes)
-            before = _settings(stand_in)
-            return self.code(stand_in, *by_position, **plain), _settings(stand_in) != before
+            me = stand_in(self.code, attributes)
+            before = _settings(me)
+            return self.code(me, *by_position, **plain), _settings(me) != before
         return self.code(*by_position, **plain), False
 
 
@@ -121,7 +121,7 @@ def bind(code: Any, roles: Iterable[Role], adaptation: Adaptation) -> Binding:
         extras,
         tuple(told),
         positional=tuple(place.where for place in places.values() if place.positional),
-        stand_in=_is_method(code),
+        stand_in=is_method(code),
         constructed=inspect.isclass(code),
         mask_dtype=adaptation.mask_dtype,
     )
@@ -172,16 +172,11 @@ def options_of(
     return taken, constants
 
 
-def _is_method(code: Any) -> bool:
-    """Whether the code is a plain function whose first argument is called `self`: it needs a stand-in."""
-    return inspect.isfunction(code) and next(iter(inspect.signature(code).parameters), "") == SELF
-
-
 def _places(code: Any) -> dict[str, _Place]:
     """The arguments by name; of a class those of its constructor and of its instances' call."""
     try:
         if not inspect.isclass(code):
-            return _of_signature(code, "", skip_self=_is_method(code))
+            return _of_signature(code, "", skip_self=is_method(code))
         called = getattr(code, "forward", None) or code.__call__
         return _of_signature(code.__init__, f"{INIT}.", skip_self=True) | _of_signature(called, "", skip_self=True)
     except (TypeError, ValueError) as error:
@@ -252,7 +247,7 @@ def _require_all(
 
 def _elsewhere(code: Any) -> str:
     """How an option is given that is no argument of the call."""
-    attribute = f"an attribute of its object, --map ROLE={SELF}.NAME; " if _is_method(code) else ""
+    attribute = f"an attribute of its object, --map ROLE={SELF}.NAME; " if is_method(code) else ""
     built = f"an argument of its constructor, --map ROLE={INIT}.NAME; " if inspect.isclass(code) else ""
     return f" (an option may also be {attribute}{built}or be built in, --assume OPTION=VALUE)"
 

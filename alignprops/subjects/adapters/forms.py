@@ -46,7 +46,8 @@ FORMS: Mapping[str, Mapping[str, str]] = {
         "responses": "`advantages` (B,), one a response; all else (B, T)",
     },
     "advantages": {
-        "masked": "`rewards`, `values` and `mask` (B, T)",
+        "masked": "`rewards`, `values` and `mask` (B, T), which may have holes",
+        "padded": "the same with a mask that only ends a row",
         "episodes": "`rewards` and `dones` (B, T), `values` (B, T+1) with the bootstrap in the last column",
         "plain": "`rewards` and `values` (B, T)",
         "neighbours": "`rewards` (G·n,), n neighbours a group, and `group_size` n",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from alignprops.subjects.adapters.binding import INIT, SELF, Binding
+from alignprops.subjects.adapters.stand_in import owner_of
 
 if TYPE_CHECKING:
     from alignprops.conformance.call import Call
@@ -99,7 +100,10 @@ def _called(binding: Binding, used: Mapping[str, str], options: Mapping[str, Any
     if binding.constructed:
         return _applied(f"{attribute}({', '.join(init)})", given)
     if binding.stand_in:
-        given.insert(0, f'type("Self", (), dict({", ".join(attributes)}))()')
+        owner = attribute.rpartition(".")[0] if owner_of(binding.code) else ""
+        bases = f"({owner},)" if owner else "()"
+        hidden = ["__init__=lambda self: None"] if owner else []
+        given.insert(0, f'type("Self", {bases}, dict({", ".join([*hidden, *attributes])}))()')
     return _applied(attribute, given)
 
 
