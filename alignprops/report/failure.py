@@ -111,6 +111,8 @@ def _numbers(told: Mapping[str, Any]) -> Iterator[str]:
 def _diagnosis(told: Mapping[str, Any], assumed: bool) -> Iterator[str]:
     """What the mistake looks like, the numbers, the known bugs, and code that shows it."""
     yield from (*_properties(told), *suspicions(told), *_ignored(told), *_numbers(told))
+    if told.get("alike") and not told.get("behaves_like"):
+        yield "  see also   no diagnosis, but known bugs that broke the same property:"
     for bug in told.get("alike", []):
         yield f"  see also   #{bug['number']} {bug['source']}: {bug['symptom']}"
         yield from (f"             {link}" for link in bug["links"])

@@ -25,6 +25,7 @@ class Conformance:
         case: a conformer on such a problem: `call()` gives fresh tensors, `run(call)` outputs and gradients.
         roles: what code of the formula of that name may be called with.
         also: other words for a formula in names of functions, each with one meaning in the field.
+        wider: a type of more instances than those of `problem` that `case` accepts as well, if there is one.
     """
 
     main: str
@@ -35,6 +36,12 @@ class Conformance:
     case: Callable[[Conformer, Any], Any]
     roles: Callable[[str], Sequence[Role]]
     also: Mapping[str, str] = field(default_factory=dict)
+    wider: type | None = None
+
+    @property
+    def called(self) -> type:
+        """The instances that `case` accepts."""
+        return self.wider or self.problem
 
     def formulas_named(self) -> dict[str, str]:
         """The formulas by the words that name them."""

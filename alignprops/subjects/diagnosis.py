@@ -38,11 +38,12 @@ def diagnose(theorem: Theorem, conformer: Conformer, witnesses: Iterable[Any], *
 
     conformance = kind_named(theorem.kind).conformance
     assert conformance is not None
-    own = [instance for instance in witnesses if isinstance(instance, conformance.problem)]
+    called = [instance for instance in witnesses if isinstance(instance, conformance.called)]
+    own = [instance for instance in called if isinstance(instance, conformance.problem)]
     suspects = list(_suspects(theorem, conformer, own))
     bugs = [known_bug(number) for mistake in suspects for number in mistake.bugs]
-    alike = bugs or list(bugs_like(theorem.kind, theorem.codes))
-    shown = own[0] if own else _telling(conformer, conformance, _examples(theorem.kind))
+    alike = bugs or [bug for bug in bugs_like(theorem.kind, theorem.codes) if bug.codes[0] == theorem.codes[0]]
+    shown = called[0] if called else _telling(conformer, conformance, _examples(theorem.kind))
     return {
         "property": {code: PROPERTY_CODES[code] for code in theorem.codes[:1]},
         "assumptions": list(conformer.assumptions),

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from alignprops.conformance.conformer import Conformer
-from alignprops.conformance.policy import PolicyProblem
+from alignprops.conformance.policy import PolicyProblem, SampledResponses
 from alignprops.conformance.policy_by_name import ByName
 from alignprops.conformance.policy_case import (
     APPROX_KL,
@@ -140,6 +140,7 @@ register_kind(
             PolicyProblem,
             PolicyCase,
             lambda name: roles(policy_loss(name)),
+            wider=SampledResponses,
         ),
     )
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from check_sources import EDITS, SOURCE, edited, function_of
 
@@ -79,6 +80,7 @@ def test_a_mistake_in_what_is_not_returned_is_not_suspected() -> None:
     assert result.verdict is Verdict.REFUTED
     assert result.evidence["diagnosis"]["behaves_like"] == []
     assert "none: no mistake on record gives these numbers" in text
+    assert "see also   no diagnosis, but known bugs that broke the same property:" in text
 
 
 WITHOUT_SMOOTHING = """
@@ -110,3 +112,31 @@ def test_what_only_rounds_badly_is_named(source: str, name: str, kind: str, theo
 
     assert result.verdict is Verdict.REFUTED
     assert [found["mistake"] for found in result.evidence["diagnosis"]["behaves_like"]] == [mistake]
+
+
+TEXTBOOK_PPO = """
+import torch
+
+def ppo_policy_loss(logprobs, old_logprobs, advantages, mask, clip_eps=0.2):
+    ratio = torch.exp(logprobs - old_logprobs)
+    losses = -torch.min(ratio * advantages, torch.clamp(ratio, 1 - clip_eps, 1 + clip_eps) * advantages)
+    return (losses * mask).sum() / mask.sum()
+"""
+
+
+def test_a_refutation_at_an_extreme_shows_that_input() -> None:
+    """Numbers and snippet are of the witness, though mistakes are not looked for there."""
+    theorem = "policy-losses.extremes"
+    (claim,) = claims([function_of(TEXTBOOK_PPO, "ppo_policy_loss")], kind="policy-loss", loss="ppo", theorems=theorem)
+
+    result = claim.evaluate(FEW)
+    told = result.evidence["diagnosis"]
+    text = explain(describe(claim.theorem), result.to_json(), replay="…")
+
+    assert result.witness is not None
+    instance = result.witness["simplest"].instance
+    (gradient,) = [part for part in told["numbers"] if part["of"].startswith("gradient")]
+    assert np.shape(gradient["found"]) == instance.logps.shape
+    assert gradient["found"] != gradient["expected"]
+    assert told["behaves_like"] == []
+    assert "by itself, with torch and the code alone:" in text
