@@ -161,7 +161,9 @@ def test_a_mask_that_should_be_numbers_points_to_its_option() -> None:
     told = message(gae)
 
     assert "it was given rewards (2, 4), values (2, 5), dones (2, 4), the form 'episodes'" in told
-    assert "the kind's other forms, --form: masked (`rewards`, `values` and `mask` (B, T), which may have holes); " in told
+    assert (
+        "the kind's other forms, --form: masked (`rewards`, `values` and `mask` (B, T), which may have holes); " in told
+    )
     assert "--mask-dtype float32 or --mask-dtype int64 gives them as numbers" in told
 
 

