@@ -141,7 +141,7 @@ class TheoremItem(pytest.Item):
         options += [f"--alignprops-subject={spec}" for spec in configuration.subject]
         if configuration.tier == "model":
             options += ["--alignprops-tier=model", *_model_options(configuration)]
-        return shlex.join(["pytest", node, *options])
+        return shlex.join(["python", "-m", "pytest", node, *options])
 
     def reportinfo(self) -> tuple[Path, int, str]:
         code = getattr(inspect.unwrap(self.theorem.measure), "__code__", None)

@@ -22,6 +22,7 @@ from typing import NoReturn
 
 from alignprops._errors import AlignpropsError, InputError
 from alignprops.console import INTERRUPTED
+from alignprops.harmless import for_terminal
 
 OK, FAILED, BAD_INPUT, INTERNAL_ERROR, NOTHING_SELECTED = 0, 1, 2, 3, 5
 
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed.for_pytest = for_pytest
         code: int = parsed.execute(parsed)
     except AlignpropsError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # what a command line is for
+        print(for_terminal(f"error: {error}"), file=sys.stderr)  # noqa: T201  # what a command line is for
         return BAD_INPUT
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201

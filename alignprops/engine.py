@@ -86,7 +86,7 @@ def _observe(theorem: Theorem, subject: Subject, settings: Settings) -> _Judged:
 
 def _observed_verdict(tally: Tally, *, where: str = "the observed run") -> tuple[Verdict, str]:
     if tally.smallest_failure is not None:
-        return Verdict.REFUTED, f"{tally.broken!r} refuted on {where}, by {tally.by}"
+        return Verdict.REFUTED, f"{tally.broken!r} refuted on {where}, {_how(tally)}"
     if tally.too_small is not None:
         return Verdict.ERROR, TOO_SMALL
     if not tally.effective:
@@ -101,10 +101,15 @@ TOO_SMALL = (
 )
 
 
+def _how(tally: Tally) -> str:
+    """What decided; numbers are compared in float64, in whatever dtype the code ran, so that says nothing."""
+    return "beyond the derived tolerance" if tally.by == "float64" else f"by {tally.by}"
+
+
 def _sampled_verdict(theorem: Theorem, subject: Subject, tally: Tally) -> tuple[Verdict, str]:
     counts = f"{tally.effective} effective of {tally.examples} examples"
     if tally.smallest_failure is not None:
-        return Verdict.REFUTED, f"{tally.broken!r} refuted by {tally.by} after {counts}"
+        return Verdict.REFUTED, f"{tally.broken!r} refuted {_how(tally)} after {counts}"
     if tally.too_small is not None:
         return Verdict.ERROR, TOO_SMALL
     blunt = _blunt(theorem, tally) if subject in references_for(theorem) else None  # others need not be sharp

@@ -23,6 +23,7 @@ from alignprops.commands.run import DEFAULT_REPORT_DIR
 from alignprops.config import Configuration
 from alignprops.expected import read_expectations
 from alignprops.expected_claims import judge
+from alignprops.harmless import for_terminal
 from alignprops.hosts import HOSTS, callable_ones, host_subjects, is_of_host, subjects_like
 from alignprops.report.checked import outcome
 from alignprops.report.json_report import WITNESSES
@@ -87,10 +88,10 @@ def execute(arguments: argparse.Namespace) -> int:
     patterns = configuration.theorems or ("*",)
     subjects, refused = callable_ones(_subjects(arguments))
     for reason in refused.values():
-        sys.stderr.write(f"not checked: {reason}\n")
+        sys.stderr.write(for_terminal(f"not checked: {reason}\n"))
     if arguments.explain:
         told = [_explained(subject, patterns) for subject in subjects]
-        emit(arguments, [part for part, _ in told], "\n\n".join(text for _, text in told))
+        emit(arguments, [part for part, _ in told], for_terminal("\n\n".join(text for _, text in told)))
         return 1 if refused else 0
     results = [pair for subject in subjects for pair in _checked(subject, patterns, configuration)]
     if not results:

@@ -16,6 +16,7 @@ from alignprops.commands.run import DEFAULT_REPORT_DIR
 from alignprops.config import Configuration, resolve, with_default_expected
 from alignprops.expected import Entry, Expectations, is_claim, parse_day, read_expectations
 from alignprops.expected_changes import Change, Said, by_report, prune, update, verdict_decides
+from alignprops.harmless import for_terminal
 from alignprops.ini_file import read_ini
 from alignprops.options import EXPECTED, EXPECTED_FILE
 from alignprops.report.documents import SUITE
@@ -175,7 +176,7 @@ def list_entries(arguments: argparse.Namespace) -> int:
         lines.append(f"no {EXPECTED_FILE} here, and none is named: nothing is expected to be refuted")
     else:
         lines.append(f"{expectations.path}: {counted(len(rows), 'expected refutation')}")
-    emit(arguments, {"file": _text(expectations.path), "expected": rows}, "\n".join(lines))
+    emit(arguments, {"file": _text(expectations.path), "expected": rows}, for_terminal("\n".join(lines)))
     return 0
 
 
@@ -239,7 +240,7 @@ def _evaluated(entry: Entry, expectations: Expectations, configuration: Configur
 
 def _print(changes: list[Change], last: str) -> None:
     told = [f"{change.what:<8} {change.claim}" + (f": {change.why}" if change.why else "") for change in changes]
-    sys.stdout.write("\n".join([*told, last]) + "\n")
+    sys.stdout.write(for_terminal("\n".join([*told, last]) + "\n"))
 
 
 def _told(entry: Entry, expectations: Expectations, today: date) -> dict[str, Any]:

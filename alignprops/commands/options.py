@@ -47,7 +47,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def emit(arguments: argparse.Namespace, result: Any, text: str) -> None:
-    """Print `text`, and write `result` where `--json` says; to standard output it goes alone."""
+    """Print `text` (safe for a terminal), and write `result` where `--json` says; to standard output it goes alone."""
     if arguments.json == "-":
         sys.stdout.write(encoded(result))
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from alignprops._errors import InputError
 from alignprops.commands.options import require_result_place
+from alignprops.harmless import for_terminal
 from alignprops.report.terminal import counted
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def execute(arguments: argparse.Namespace) -> int:
     lines = [f"report: {made.page}"]
     if arguments.figures is not None:
         lines.append(f"figures: {counted(len(made.figures), 'file')} in {arguments.figures}")
-    sys.stdout.write("\n".join([*lines, *_changes(made.comparison)]) + "\n")
+    sys.stdout.write(for_terminal("\n".join([*lines, *_changes(made.comparison)]) + "\n"))
     return int(made.comparison is not None and made.comparison.worse > 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from alignprops.harmless import for_terminal
 from alignprops.report.failure import explain, in_short, suspicions
 from alignprops.report.statement import describe
 from alignprops.results import Result, Verdict
@@ -26,7 +27,7 @@ def outcome(subjects: Sequence[Subject], results: Sequence[Checked], *, folder: 
     lines = [line for subject in subjects for line in _overview(subject, results)]
     for subject in subjects:
         lines += _failures([pair for pair in results if pair[1].subject == subject.id], full)
-    return "\n".join([*lines, "", *_totals(results, folder), ""])
+    return for_terminal("\n".join([*lines, "", *_totals(results, folder), ""]))
 
 
 def telling(theorem: Theorem) -> tuple[bool, bool, bool]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import indent
 from typing import Any
 
+from alignprops.harmless import for_terminal
+
 #: Characters of an array that are shown.
 LONGEST = 160
 ROLES = {"simplest": "simplest witness", "worst": "worst witness"}
@@ -21,7 +23,7 @@ def explain(described: Mapping[str, Any], result: Mapping[str, Any], *, replay: 
         replay: the command that gives this verdict again.
         assumed: whether to tell what was assumed of the code; not where it was told before.
     """
-    return "\n".join([*_lines(described, result, assumed), f"  replay     {replay}"])
+    return for_terminal("\n".join([*_lines(described, result, assumed), f"  replay     {replay}"]))
 
 
 def in_short(described: Mapping[str, Any], result: Mapping[str, Any], *, replay: str, told: Sequence[str]) -> str:
@@ -39,7 +41,7 @@ def in_short(described: Mapping[str, Any], result: Mapping[str, Any], *, replay:
     if result.get("expectation_problem"):
         lines.append(f"  expected   {result['expectation_problem']}")
     lines += [*_properties(diagnosis), *(suspicion if suspicion != list(told) else ()), *_ignored(diagnosis)]
-    return "\n".join([*lines, *_numbers(diagnosis), f"  replay     {replay}"])
+    return for_terminal("\n".join([*lines, *_numbers(diagnosis), f"  replay     {replay}"]))
 
 
 def suspicions(diagnosis: Mapping[str, Any]) -> Iterator[str]:
@@ -69,7 +71,7 @@ def _lines(described: Mapping[str, Any], result: Mapping[str, Any], assumed: boo
     for name, count in measured.get("premises", {}).items():
         yield f"  premise    {name}: met by {count['held']} of {count['of']} inputs"
     yield from _diagnosis(evidence.get("diagnosis") or {}, assumed)
-    yield from _witnesses(result.get("witness") or {})
+    yield from _witnesses(result.get("witness") or {}, shown=_shows_witness(evidence.get("diagnosis") or {}))
     for mutant in result.get("mutants", []):
         if not mutant["killed"]:
             yield f"  survivor   {mutant['name']!r}, after {mutant['examples']} inputs"
@@ -78,18 +80,25 @@ def _lines(described: Mapping[str, Any], result: Mapping[str, Any], assumed: boo
             yield f"  {proof['status']:<10} {proof['name']!r} ({proof['domain']}): {proof.get('reason', '')}"
 
 
-def _witnesses(witness: Mapping[str, Any]) -> Iterator[str]:
-    shown: set[str] = set()
-    for role, name in ROLES.items():
-        found = witness.get(role)
-        if found is None:
+def _shows_witness(diagnosis: Mapping[str, Any]) -> bool:
+    """Whether the code of the report calls the subject on the simplest witness."""
+    return bool(diagnosis.get("snippet")) and bool(diagnosis.get("snippet_has_witness"))
+
+
+def _witnesses(witness: Mapping[str, Any], shown: bool) -> Iterator[str]:
+    """Each instance once, under its hash; the hashes alone where a snippet has `shown` the input."""
+    roles: dict[str, list[str]] = {}
+    for role in ROLES:
+        if role in witness:
+            roles.setdefault(witness[role]["hash"], []).append(role)
+    for number, names in roles.items():
+        if shown:
+            yield f"  witness    {number[:8]}, the {' and the '.join(names)}"
             continue
-        if found["hash"] in shown:
-            yield f"  {name}: the same"
-            continue
-        shown.add(found["hash"])
-        yield f"  {name} {found['hash'][:8]}:"
-        yield from (indent(f"{field} = {json.dumps(value)}", "      ") for field, value in found["instance"].items())
+        also = "".join(f" (and the {name})" for name in names[1:])
+        yield f"  {names[0]} witness {number[:8]}{also}:"
+        instance = witness[names[0]]["instance"]
+        yield from (indent(f"{field} = {json.dumps(value)}", "      ") for field, value in instance.items())
 
 
 def _properties(told: Mapping[str, Any]) -> Iterator[str]:

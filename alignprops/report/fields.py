@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignprops._errors import InputError
+from alignprops.harmless import DIRECTION, UNPRINTABLE
 
 Interval = tuple[float, float]
 
 #: What JSON has no numbers for, as our writers spell it.
 SPELLED = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
-#: No page and no SVG may hold these: control characters but tab and line ends, and halves of surrogate pairs.
-UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-#: Signs of these kinds turn the direction of text; each piece of text keeps its own to itself.
-DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def cleaned(value: Any) -> Any:

@@ -11,6 +11,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from alignprops.harmless import for_terminal
+
 STYLES = {
     "error": "bold red",
     "refuted": "bold red",
@@ -23,7 +25,10 @@ STYLES = {
 
 
 def rendered(*parts: RenderableType, colour: bool, width: int, wrap: bool = True) -> str:
-    """Return rich renderables as text, with terminal codes if `colour`; long lines are left long unless `wrap`."""
+    """Return rich renderables as text; long lines are left long unless `wrap`.
+
+    With `colour` the codes of colours are in it; whatever else a terminal would obey is spelled out.
+    """
     console = Console(
         file=io.StringIO(),
         width=width,
@@ -36,7 +41,8 @@ def rendered(*parts: RenderableType, colour: bool, width: int, wrap: bool = True
         console.print(part, soft_wrap=not wrap)
     file = console.file
     assert isinstance(file, io.StringIO)
-    return "\n".join(line.rstrip() for line in file.getvalue().split("\n"))
+    text = "\n".join(line.rstrip() for line in file.getvalue().split("\n"))
+    return for_terminal(text, coloured=colour)
 
 
 def summary(report: Mapping[str, Any], *, table: bool, colour: bool, width: int) -> str:

@@ -52,6 +52,7 @@ def diagnose(theorem: Theorem, conformer: Conformer, witnesses: Iterable[Any], *
         "alike": [_told(bug) for bug in list(dict.fromkeys(alike))[:ALIKE]],
         "dead_options": _dead_options(theorem, conformer, conformance),
         "snippet": None if shown is None else snippet(conformer, conformance, shown, subject),
+        "snippet_has_witness": any(shown is instance for instance in own),
     }
 
 

@@ -57,7 +57,7 @@ def test_a_refutation_exits_with_1_and_can_be_replayed(here: Path, capsys: pytes
     assert main(replay[2:]) == 1
     again = capsys.readouterr().out
     assert "refuted: preference-losses.reference.value::userlosses:dpo_loss" in again
-    assert "refuted on the stored input, by" in again
+    assert "refuted on the stored input, beyond the derived tolerance" in again
 
 
 def test_the_most_telling_failure_is_first_and_the_others_are_short(

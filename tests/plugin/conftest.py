@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 from theorem_files import THEOREMS
 
-import alignprops.engine  # noqa: F401  # inner runs share this process: numpy must not be imported twice
+# Inner runs share this process and forget what they imported: no numpy and no class may be made twice.
+import alignprops.claim_items
+import alignprops.claims
+import alignprops.engine
+import alignprops.expected_items  # noqa: F401
 from alignprops import installed
 from alignprops.subjects import kinds
 

@@ -116,7 +116,7 @@ def test_a_wrong_trainer_fails_with_the_witness(host: pytest.Pytester) -> None:
             "*ClaimFailed: refuted: learning-dynamics.initial-rate::mypkg.heads:wrong",
             "E*statement  *",
             "E*source     *",
-            "E*reason     'rate' refuted by *",
+            "E*reason     'rate' refuted beyond the derived tolerance after *",
             "E*simplest witness *",
             "E*features = *",
             "E*replay     python -m pytest -k 'learning-dynamics.initial-rate::mypkg.heads:wrong' --alignprops-seed=*",

@@ -66,7 +66,7 @@ def test_a_refutation_prints_its_witness_and_no_frames(pytester: pytest.Pytester
             "*simplest witness ????????:",
             "*x = 0.125",
             "*y = 0.125",
-            "*replay     pytest test_squares.py::squares.mean.false::toy --alignprops-seed=0 *",
+            "*replay     python -m pytest test_squares.py::squares.mean.false::toy --alignprops-seed=0 *",
         ]
     )
     result.stdout.no_fnmatch_line("*engine.py*")
@@ -77,10 +77,10 @@ def test_the_printed_command_gives_the_verdict_again(pytester: pytest.Pytester, 
     """Inputs depend on seed and claim alone, so the same witness comes out."""
     theorems(FALSE)
     first = pytester.runpytest("-k", "false", "--alignprops-seed=7").stdout
-    command = next(line.split()[1:] for line in first.lines if line.strip().startswith("replay"))
+    command = next(line.split("pytest ")[1].split() for line in first.lines if line.strip().startswith("replay"))
     witness = next(line for line in first.lines if "simplest witness" in line)
 
-    again = pytester.runpytest(*command[1:])
+    again = pytester.runpytest(*command)
 
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines([witness])

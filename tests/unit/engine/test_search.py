@@ -180,7 +180,7 @@ def test_an_observed_run_is_judged_on_its_own_instance() -> None:
     assert held.evidence["observed"]["examples"] == 1
     assert held.id == "specimen.square.holds::model/behaviour"
     assert refuted.verdict is Verdict.REFUTED
-    assert "refuted on the observed run, by float64" in refuted.reason
+    assert "refuted on the observed run, beyond the derived tolerance" in refuted.reason
 
 
 def test_an_observed_run_that_does_not_apply_says_why() -> None:

@@ -192,10 +192,9 @@ def test_a_failure_tells_everything_once() -> None:
         "  source     nobody, nowhere",
         "  reason     because",
         "  premise    small step: met by 90 of 100 inputs",
-        "  simplest witness 01234567:",
+        "  simplest witness 01234567 (and the worst):",
         "      signs = [1, -1]",
         "      eta = Infinity",
-        "  worst witness: the same",
         "  replay     alignprops replay x",
     ]
 
