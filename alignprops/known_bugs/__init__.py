@@ -53,6 +53,7 @@ class KnownBug:
             sg: stop-gradient).
         codes: the properties that catch it, the most direct first (keys of `PROPERTY_CODES`).
         kinds: the kinds of subject in which it can be made; none if it takes a whole trainer.
+        formulas: the only formulas (names of specifications) that it can be made in; none if it can be in any.
         exposed_by: the input that shows it.
     """
 
@@ -64,6 +65,7 @@ class KnownBug:
     codes: tuple[str, ...]
     kinds: tuple[str, ...]
     exposed_by: str = ""
+    formulas: tuple[str, ...] = ()
 
 
 @cache
@@ -90,8 +92,8 @@ def known_bug(number: int) -> KnownBug:
     return bugs[number - 1]
 
 
-def bugs_like(kind: str, codes: Sequence[str]) -> tuple[KnownBug, ...]:
-    """The bugs that can be made in a subject of `kind` and that one of the properties catches.
+def bugs_like(kind: str, codes: Sequence[str], *, formula: str | None = None) -> tuple[KnownBug, ...]:
+    """The bugs that can be made in a subject of `kind`, and in the `formula` if given, and that a property catches.
 
     Those with most codes in common come first; of equals, those whose first, most direct, code is among them, then
     the ones that few other properties catch, then by number.
@@ -104,6 +106,8 @@ def bugs_like(kind: str, codes: Sequence[str]) -> tuple[KnownBug, ...]:
         if code not in PROPERTY_CODES:
             raise UnknownNameError("property code", code, list(PROPERTY_CODES))
     alike = [bug for bug in known_bugs() if kind in bug.kinds and asked & set(bug.codes)]
+    if formula is not None:
+        alike = [bug for bug in alike if not bug.formulas or formula in bug.formulas]
 
     def order(bug: KnownBug) -> tuple[int, bool, int, int]:
         return -len(asked & set(bug.codes)), bug.codes[0] not in asked, len(bug.codes), bug.number

@@ -42,7 +42,7 @@ def diagnose(theorem: Theorem, conformer: Conformer, witnesses: Iterable[Any], *
     own = [instance for instance in called if isinstance(instance, conformance.problem)]
     suspects = list(_suspects(theorem, conformer, own))
     bugs = [known_bug(number) for mistake in suspects for number in mistake.bugs]
-    alike = bugs or [bug for bug in bugs_like(theorem.kind, theorem.codes) if bug.codes[0] == theorem.codes[0]]
+    alike = bugs or _bugs_of_the_property(theorem, conformer)
     shown = called[0] if called else _telling(conformer, conformance, _examples(theorem.kind))
     return {
         "property": {code: PROPERTY_CODES[code] for code in theorem.codes[:1]},
@@ -54,6 +54,12 @@ def diagnose(theorem: Theorem, conformer: Conformer, witnesses: Iterable[Any], *
         "snippet": None if shown is None else snippet(conformer, conformance, shown, subject),
         "snippet_has_witness": any(shown is instance for instance in own),
     }
+
+
+def _bugs_of_the_property(theorem: Theorem, conformer: Conformer) -> list[KnownBug]:
+    """Known bugs that can be made in the subject's formula, and broke first of all what the theorem demands."""
+    bugs = bugs_like(theorem.kind, theorem.codes, formula=conformer.specification.name)
+    return [bug for bug in bugs if bug.codes[0] == theorem.codes[0]]
 
 
 def _told(bug: KnownBug) -> dict[str, Any]:

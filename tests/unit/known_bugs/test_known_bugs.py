@@ -10,6 +10,7 @@ import pytest
 
 from alignprops import InputError
 from alignprops.known_bugs import PROPERTY_CODES, KnownBug, bugs_like, known_bug, known_bugs
+from alignprops.subjects import kind_named
 
 KINDS = {
     "pairwise-loss",
@@ -83,6 +84,27 @@ def test_bugs_alike_come_with_the_most_codes_in_common_first() -> None:
     assert bugs_like("pairwise-loss", ["SGN"])[0].codes[0] == "SGN"
     assert bugs_like("preference-data", ["KL"]) == ()
     assert bugs_like("last-layer", ["SGN"]) == ()
+
+
+def test_a_bug_of_another_formula_is_not_alike() -> None:
+    """The sign of ORPO's own term cannot be wrong in DPO; a gradient that is zero can."""
+    numbers = {
+        formula: [bug.number for bug in bugs_like("pairwise-loss", ["SGN"], formula=formula)]
+        for formula in ("dpo", "orpo")
+    }
+
+    assert numbers == {"dpo": [20], "orpo": [20, 7, 19]}
+    assert [bug.number for bug in bugs_like("pairwise-loss", ["SGN"])] == [20, 22, 7, 19]
+
+
+def test_every_formula_of_a_bug_is_one_of_a_kind_of_it() -> None:
+    """And each of its kinds has one of them, so that the bug is found there."""
+    formulas = {kind: {subject.get().specification.name for subject in kind_named(kind).references} for kind in KINDS}
+
+    for bug in known_bugs():
+        if bug.formulas:
+            assert all(formulas[kind] & set(bug.formulas) for kind in bug.kinds), bug
+            assert set(bug.formulas) <= set().union(*(formulas[kind] for kind in bug.kinds)), bug
 
 
 def test_an_unknown_code_is_refused_with_the_nearest() -> None:
