@@ -18,6 +18,7 @@ from sympy.core.relational import Relational
 
 from alignprops._errors import TheoremError
 from alignprops.expressions import require_numeric_form
+from alignprops.telling_apart import surely_differ, surely_varies
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -336,11 +337,11 @@ def _require_relations(theorem_id: str, what: str, relations: Mapping[str, Relat
             )
         if isinstance(relation, sp.Ne):
             raise TheoremError(f"{theorem_id}: {what} {name!r}, {relation}: rounding would always grant an inequation")
-        decided = relation.func(*relation.args) in (sp.true, sp.false)
-        if decided or sp.expand(relation.lhs - relation.rhs).is_number:
-            raise TheoremError(f"{theorem_id}: {what} {name!r}, {relation}, is decided before anything is measured")
         for side in relation.args:
             require_numeric_form(side)
+        decided = relation.func(*relation.args) in (sp.true, sp.false)
+        if decided or (not surely_varies(relation) and sp.expand(relation.lhs - relation.rhs).is_number):
+            raise TheoremError(f"{theorem_id}: {what} {name!r}, {relation}, is decided before anything is measured")
 
 
 def _require_known_names(made: Theorem, name: str, mutant: Mutant) -> None:
@@ -353,14 +354,21 @@ def _require_known_names(made: Theorem, name: str, mutant: Mutant) -> None:
 
 
 def _require_difference(made: Theorem, name: str, mutant: Mutant) -> None:
-    honest = _normals(made.states)
+    honest = made.states
     same_states = all(
-        _normal(relation) == _normal(made.states[key]) if key in made.states else _normal(relation) in honest
+        _same(relation, honest[key]) if key in honest else any(_same(relation, each) for each in honest.values())
         for key, relation in mutant_states(made, mutant).items()
     )
-    same_given = _normals(mutant_given(made, mutant)) == _normals(made.given)
-    if same_states and same_given:
+    if same_states and _same_premises(mutant_given(made, mutant), made.given):
         raise TheoremError(f"{made.id}: mutant {name!r} equals the statement it should break")
+
+
+def _same_premises(some: Mapping[str, Relational], others: Mapping[str, Relational]) -> bool:
+    return some == others or _normals(some) == _normals(others)
+
+
+def _same(one: Relational, other: Relational) -> bool:
+    return not surely_differ(one, other) and _normal(one) == _normal(other)
 
 
 def _normals(relations: Mapping[str, Relational]) -> set[tuple[type, sp.Expr]]:
