@@ -47,7 +47,7 @@ def no_kind(code: Any, spec: str, given: Mapping[str, Adaptation], reasons: Mapp
     near = sorted((_Near.of(kind, arguments, given[kind]) for kind in reasons), key=lambda one: one.rank)
     told = [one for one in near if one.told][:TOLD]
     told = [one for one in told if one.rank[:2] == told[0].rank[:2] or 2 * len(one.known) >= len(arguments)]
-    lines = [f"which kind is it? It fits none as it stands, by its name and its arguments ({', '.join(arguments)})"]
+    lines = [f"{_question(told)}, by its name and its arguments ({', '.join(arguments)})"]
     known = {name for kind in HOST_KINDS for role in _roles_of(kind) for name in (role.name, *role.aliases)}
     taken = {where.rpartition(".")[2] for where in next(iter(given.values())).map.values()}
     strange = [name for name, needed in arguments.items() if needed and name not in known | taken]
@@ -64,6 +64,14 @@ def no_kind(code: Any, spec: str, given: Mapping[str, Adaptation], reasons: Mapp
         example = next(one for one in near if one.kind == HOST_KINDS[0])
         lines.append(f"  for instance:\n{example.command(spec, [])}")
     return InputError("\n".join(lines))
+
+
+def _question(told: Sequence[_Near]) -> str:
+    """What is to be found out: the kind, or only how code of a kind that is plain is called."""
+    plain = len(told) == 1 and told[0].adaptation.loss is not None and not told[0].missing
+    if plain:
+        return f"it looks like {told[0].kind}, {told[0].adaptation.loss}, and cannot be checked as it stands"
+    return "which kind is it? It fits none as it stands"
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,10 +104,16 @@ def test_names_with_one_meaning_are_recognised(code: Any, kind: str, article: st
     assert "on a small probe its value is not that of the formula" not in "\n".join(told)
 
 
-@pytest.mark.parametrize("code", [collate_pairs, anything])
-def test_one_argument_makes_no_log_probability(code: Any) -> None:
-    """A function is only called with SequenceTensors where it runs on them."""
-    assert message(code).startswith("which kind is it? It fits none as it stands")
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (collate_pairs, "it looks like preference-data, collate, and cannot be checked as it stands, by its name"),
+        (anything, "which kind is it? It fits none as it stands, by its name and its arguments (record)"),
+    ],
+)
+def test_one_argument_makes_no_log_probability(code: Any, said: str) -> None:
+    """A function is only called with SequenceTensors where it runs on them; a plain kind is not asked for."""
+    assert message(code).startswith(said)
 
 
 def test_a_kind_that_is_said_tells_why_the_code_does_not_fit() -> None:
@@ -164,6 +170,7 @@ def test_a_mask_that_should_be_numbers_points_to_its_option() -> None:
     assert (
         "the kind's other forms, --form: masked (`rewards`, `values` and `mask` (B, T), which may have holes); " in told
     )
+    assert "neighbours (" not in told  # of groups
     assert "--mask-dtype float32 or --mask-dtype int64 gives them as numbers" in told
 
 

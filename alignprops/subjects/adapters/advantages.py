@@ -146,8 +146,9 @@ def _probe(made: Advantage) -> Probe:
         return found[counts], type(expected)(expected.value[counts], expected.error[counts])
 
     shape = _PROBE.rewards.shape if made.over_time else (_PROBE.scores.size,)
+    fitting = (MASKED, PADDED, EPISODES, PLAIN) if made.over_time else (NEIGHBOURS, IDS)
     return Probe(
-        forms=FORMS["advantages"],
+        forms={name: FORMS["advantages"][name] for name in fitting},
         main=made.main,
         shape=lambda _: shape,
         call=lambda conformer: AdvantageCase(conformer, _PROBE).call(),
