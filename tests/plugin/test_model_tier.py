@@ -124,7 +124,7 @@ def test_a_first_step_that_is_refuted_is_run_again_with_its_model(
             TIER, *given, *where(FIRST_STEP), "-k", "full/second", "--alignprops-report-dir=told"
         )
     result.assert_outcomes(failed=1, deselected=8)
-    (command,) = [shlex.split(line)[2:] for line in result.outlines if line.strip().startswith("replay ")]
+    (command,) = [shlex.split(line)[4:] for line in result.outlines if line.strip().startswith("replay ")]
     witness = json.loads((pytester.path / "told" / "report.json").read_text())["claims"][0]["witness"]["simplest"][
         "file"
     ]
@@ -278,7 +278,7 @@ def test_the_printed_command_names_the_model(pytester: pytest.Pytester, given: l
         patch.setitem(vars(theorem), "measure", lambda *_: {})
         result = pytester.runpytest(TIER, *given, *where(INITIAL), "-k", "first", "-p", "no:cacheprovider")
     result.assert_outcomes(failed=1, deselected=4)
-    (command,) = [shlex.split(line)[2:] for line in result.outlines if line.strip().startswith("replay ")]
+    (command,) = [shlex.split(line)[4:] for line in result.outlines if line.strip().startswith("replay ")]
     assert {TIER, *given, "--alignprops-dtype=float32"} <= set(command)
 
     pytester.runpytest(*command).assert_outcomes(passed=1)
