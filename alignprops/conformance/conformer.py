@@ -25,6 +25,8 @@ class Conformer:
         extras: keywords of the code that the kind does not know, with their defaults; liveness varies them.
         outputs: the names that it returns, beside the main one; None if not known before it is called.
         precision: the dtype that it computes in where that is coarser than its inputs'.
+        normalised_in: the dtype of its log-softmax, where it is handed the log-probabilities of tokens as hidden states
+            and finds them again (`alignprops.conformance.normalised`); None: it is given the numbers.
         assumptions: what the adapter assumed, a line each, for the report.
         binding: how the code is called (`alignprops.subjects.adapters.binding.Binding`), if an adapter made it.
     """
@@ -39,6 +41,7 @@ class Conformer:
     extras: Mapping[str, Any] = field(default_factory=dict)
     outputs: frozenset[str] = frozenset()
     precision: str | None = None
+    normalised_in: str | None = None
     assumptions: tuple[str, ...] = ()
     binding: Any = None
 

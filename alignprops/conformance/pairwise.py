@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alignprops.conformance.normalised import normalised
 from alignprops.conformance.precision import averaged, exactly, product, rounded_to, total, widened, worlds
 from alignprops.expressions import Rounded, follow_in, symbols_of
 from alignprops.losses.pairs.pair_loss import PairLoss
@@ -156,11 +157,17 @@ def sequence_inputs(problem: PairwiseProblem, tokens: str) -> dict[str, Rounded]
     return made | {name: exactly(count) for name, count in problem.lengths.items()}
 
 
-def token_inputs(problem: PairwiseProblem, tokens: str, dtype: str, ld_alpha: float = 1.0) -> dict[str, Rounded]:
-    """The inputs of a loss that sums or averages token log-probabilities itself, with the rounding of that."""
+def token_inputs(
+    problem: PairwiseProblem, tokens: str, dtype: str, ld_alpha: float = 1.0, *, normalised_in: str | None = None
+) -> dict[str, Rounded]:
+    """The inputs of a loss that sums or averages token log-probabilities itself, with the rounding of that.
+
+    With `normalised_in` it also finds those of the tokens itself, by a log-softmax in that dtype.
+    """
     made: dict[str, Rounded] = {}
     for name in LOGPS:
-        terms = exactly(problem.table(name))
+        table = problem.table(name)
+        terms = exactly(table) if normalised_in is None else normalised(table, normalised_in).logps
         if tokens == "shared":
             terms = product(terms, exactly(problem.token_weights(name, ld_alpha)), dtype)
         sums = total(terms, dtype, where=problem.mask(name))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from alignprops.conformance.call import Call, Found, make_call
 from alignprops.conformance.comparison import LARGEST, compare
 from alignprops.conformance.conformer import Conformer
+from alignprops.conformance.normalised import normalised
 from alignprops.conformance.pairwise import (
     LOGPS,
     MASK_OF,
@@ -105,7 +106,8 @@ class PairwiseCase:
         tokens = loss.tokens(variant)
         by_tokens = self.subject.form == TOKENS
         if by_tokens:
-            inputs = token_inputs(self.problem, tokens, self.dtype, self.options.get(LD_ALPHA, 1.0))
+            ld_alpha, normalised_in = self.options.get(LD_ALPHA, 1.0), self.subject.normalised_in
+            inputs = token_inputs(self.problem, tokens, self.dtype, ld_alpha, normalised_in=normalised_in)
         else:
             inputs = sequence_inputs(self.problem, tokens)
         return PairwiseReference(loss, variant, inputs, self.options, self.dtype).expected
@@ -146,6 +148,10 @@ class PairwiseCase:
             weights = averaged(weights, mask.sum(axis=1)[:, None], self.dtype)
         if tokens == "shared":
             weights = exactly(self.problem.token_weights(name, self.options[LD_ALPHA]))
+        if self.subject.normalised_in is not None:
+            weights = product(
+                weights, normalised(self.problem.table(name), self.subject.normalised_in).factor, self.dtype
+            )
         return product(Rounded(by_row.value[:, None], by_row.error[:, None]), weights, self.dtype)
 
     @cached_property

@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from alignprops.conformance.normalised import normalised
 from alignprops.conformance.precision import GUARD, averaged, exactly, rounded_to, summed, total, widened, worlds
 from alignprops.expressions import Rounded, follow_in, symbols_of
 from alignprops.losses.policy.aggregation import (
@@ -26,6 +27,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 NAMES = tuple(symbol.name for symbol in INPUTS)
 MASK = "mask"
+#: What code that normalises is given as hidden states; the policy that sampled comes in numbers.
+NORMALISED = ("logps", "ref_logps")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +86,7 @@ class PolicyReference:
         options: hyper-parameters by name.
         dtype: whose rounding honest code may show.
         on_policy: whether the sampling policy is the current one, held fixed.
+        normalised_in: of the subject; then also the reference's log-probabilities are found by a log-softmax.
     """
 
     loss: PolicyLoss
@@ -92,6 +96,7 @@ class PolicyReference:
     options: Mapping[str, Any]
     dtype: str
     on_policy: bool = False
+    normalised_in: str | None = None
 
     @cached_property
     def token_losses(self) -> Rounded:
@@ -140,25 +145,35 @@ class PolicyReference:
             sums = total(first, self.dtype, where=self.mask)
             shared = averaged(sums, np.maximum(self.mask.sum(axis=1), 1), self.dtype)
             first = _where(self.mask, Rounded(shared.value[:, None], shared.error[:, None]))
-        return _where(self.mask, summed([first, world.multiply(weights, beside)], self.dtype))
+        slopes = summed([first, world.multiply(weights, beside)], self.dtype)
+        if self.normalised_in is not None:
+            slopes = world.multiply(slopes, normalised(self.inputs["logps"], self.normalised_in).factor)
+        return _where(self.mask, slopes)
 
     @cached_property
     def token_log_ratio(self) -> Rounded:
         """(B, T) log π_t − log π_old,t."""
         old = self.inputs["logps"] if self.on_policy else self.inputs["old_logps"]
-        if np.array_equal(old, self.inputs["logps"]):
+        if np.array_equal(old, self.inputs["logps"]) and self.normalised_in is None:
             return exactly(np.zeros(old.shape))  # the same number twice: no rounding
-        return summed([exactly(self.inputs["logps"]), exactly(-old)], self.dtype)
+        return summed([self.given("logps"), exactly(-old)], self.dtype)
 
     @cached_property
     def log_ratio(self) -> Rounded:
         """(B, T) or (B, 1): of the token, or the mean over the response."""
         by_token = self.token_log_ratio
-        if self.loss.level == "token" or not np.any(by_token.value):
+        if self.loss.level == "token" or not np.any((by_token.value != 0) | (by_token.error > 0)):
             return by_token
         sums = total(by_token, self.dtype, where=self.mask)
         mean = averaged(sums, np.maximum(self.mask.sum(axis=1), 1), self.dtype)
         return Rounded(mean.value[:, None], mean.error[:, None])
+
+    def given(self, name: str) -> Rounded:
+        """(B, T) an input, as the subject has it."""
+        table = self.inputs[name]
+        if self.normalised_in is None or name not in NORMALISED:
+            return exactly(table)
+        return normalised(table, self.normalised_in).logps
 
     @property
     def _beta(self) -> bool:
@@ -170,7 +185,7 @@ class PolicyReference:
 
     @cached_property
     def _values(self) -> dict[Any, Rounded]:
-        values = {symbol: exactly(self.inputs[symbol.name]) for symbol in INPUTS if symbol.name in self.inputs}
+        values = {symbol: self.given(symbol.name) for symbol in INPUTS if symbol.name in self.inputs}
         if not self.loss.of_values:
             values[log_ratio] = self.log_ratio
         for expression in (*self.loss.stopped.values(), self.loss.expression(self.variant)):

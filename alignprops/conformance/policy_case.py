@@ -14,7 +14,7 @@ from alignprops.conformance.call import Call, Found, make_call
 from alignprops.conformance.comparison import compare
 from alignprops.conformance.conformer import Conformer
 from alignprops.conformance.policy import MASK, NAMES, PolicyReference, SampledResponses
-from alignprops.conformance.precision import coarser, exactly, product, quotient, total
+from alignprops.conformance.precision import coarser, exactly, product, quotient, total, widened, worlds
 from alignprops.expressions import Rounded
 from alignprops.losses.policy.aggregation import GLOBAL, MEANS, TOKEN_MEAN
 from alignprops.losses.policy.policy_loss import PolicyLoss
@@ -131,7 +131,8 @@ class PolicyCase:
     def reference(self) -> PolicyReference:
         """The formula on the same inputs."""
         on_policy = ON_POLICY in self.subject.form
-        return PolicyReference(self.loss, self.variant, self.inputs, self.mask, self.options, self.dtype, on_policy)
+        given = (self.inputs, self.mask, self.options, self.dtype)
+        return PolicyReference(self.loss, self.variant, *given, on_policy, self.subject.normalised_in)
 
     @cached_property
     def expected_loss(self) -> Rounded:
@@ -213,7 +214,10 @@ class PolicyCase:
 
     def policy_gradient(self) -> tuple[Rounded, Rounded]:
         """The main output and its gradient where every ratio is 1: from the advantages alone, not from the loss."""
-        negated, table = exactly(-self.inputs["advantages"]), exactly(self.inputs["logps"])
+        negated, table = exactly(-self.inputs["advantages"]), self.reference.given("logps")
+        if self.subject.normalised_in is not None:  # its ratios are 1 but for the rounding of its log-softmax
+            ratio = worlds(self.dtype)[0].exponential(self.reference.log_ratio)
+            negated = product(negated, widened(ratio, self.mask.shape), self.dtype)
         of_logps = "of-logps" in self.loss.traits
         terms = product(negated, table, self.dtype) if of_logps else negated
         kept = Rounded(np.where(self.mask, terms.value, 0.0), np.where(self.mask, terms.error, 0.0))

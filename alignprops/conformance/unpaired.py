@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alignprops.conformance.normalised import normalised
 from alignprops.conformance.precision import exactly, product, quotient, rounded_to, summed, total, widened, worlds
 from alignprops.expressions import Rounded, follow_in, symbols_of
 from alignprops.losses.unpaired.symbols import point, policy, ratio, reference, shift
@@ -174,6 +175,16 @@ def sequence_inputs(problem: UnpairedProblem, names: tuple[str, ...]) -> dict[st
     return {name: exactly(problem.sequence(name)) for name in names}
 
 
-def token_inputs(problem: UnpairedProblem, names: tuple[str, ...], dtype: str) -> dict[str, Rounded]:
-    """The inputs of a loss that sums token log-probabilities itself, with the rounding of that."""
-    return {name: total(exactly(problem.table(name)), dtype, where=problem.masked(name)) for name in names}
+def token_inputs(
+    problem: UnpairedProblem, names: tuple[str, ...], dtype: str, normalised_in: str | None = None
+) -> dict[str, Rounded]:
+    """The inputs of a loss that sums token log-probabilities itself, with the rounding of that.
+
+    With `normalised_in` it also finds those of the tokens itself, by a log-softmax in that dtype.
+    """
+    made: dict[str, Rounded] = {}
+    for name in names:
+        table = problem.table(name)
+        terms = exactly(table) if normalised_in is None else normalised(table, normalised_in).logps
+        made[name] = total(terms, dtype, where=problem.masked(name))
+    return made

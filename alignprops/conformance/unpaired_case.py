@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from alignprops.conformance.call import Call, Found, make_call
 from alignprops.conformance.comparison import Compared, compare
 from alignprops.conformance.conformer import Conformer
+from alignprops.conformance.normalised import normalised
 from alignprops.conformance.precision import coarser, exactly, product, quotient, total
 from alignprops.conformance.unpaired import (
     POLICY,
@@ -158,7 +159,10 @@ class UnpairedCase:
         problem, subject = self.problem, self.subject
         names = (POLICY, REFERENCE, *((POLICY_KL, REFERENCE_KL) if subject.averages_point else ()))
         by_tokens = subject.form == TOKENS
-        inputs = token_inputs(problem, names, self.dtype) if by_tokens else sequence_inputs(problem, names)
+        if by_tokens:
+            inputs = token_inputs(problem, names, self.dtype, subject.normalised_in)
+        else:
+            inputs = sequence_inputs(problem, names)
         return UnpairedReference(
             self.loss,
             problem.labels,
@@ -194,6 +198,8 @@ class UnpairedCase:
         if self.subject.form != TOKENS:
             return by_row
         kept = exactly(self.problem.masked(POLICY))
+        if self.subject.normalised_in is not None:
+            kept = product(kept, normalised(self.problem.table(POLICY), self.subject.normalised_in).factor, self.dtype)
         return product(Rounded(by_row.value[:, None], by_row.error[:, None]), kept, self.dtype)
 
     def with_problem(self, **changed: Any) -> UnpairedCase:

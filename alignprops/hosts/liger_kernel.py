@@ -1,4 +1,4 @@
-"""Liger-Kernel: the chunked losses that are pure torch (its Triton kernels need a GPU, and are not checked here)."""
+"""Liger-Kernel: the chunked losses that are pure torch, bare and fused (its Triton kernels are not checked here)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ def subjects() -> list[Subject]:
     Raises:
         InputError: liger-kernel is not installed, too old, or cannot be imported.
     """
-    from alignprops.hosts import liger_pairs, liger_policy
+    from alignprops.hosts import (
+        liger_fused_pairs,
+        liger_fused_policy,
+        liger_fused_unpaired,
+        liger_pairs,
+        liger_policy,
+    )
 
     host = installed("liger-kernel", "liger-kernel", least="0.6", tried="0.8.5")
-    return liger_pairs.subjects(host) + liger_policy.subjects(host)
+    parts = (liger_pairs, liger_policy, liger_fused_pairs, liger_fused_unpaired, liger_fused_policy)
+    return [subject for part in parts for subject in part.subjects(host)]

@@ -14,13 +14,13 @@ from alignprops.hosts.making import PAIR, POLICY, Host, load, wrapper
 if TYPE_CHECKING:
     from alignprops.subjects import Subject
 
-_PLACE = "liger_kernel.chunked_loss"
+PLACE = "liger_kernel.chunked_loss"
 _BARE = "called as {0}.preference_loss_fn, the rewards that it returns are not looked at: the fused loss detaches them"
 _LOGARITHMS = "its logarithms of label_smoothing are in float32, and so are the bounds"
 
 
 @dataclass(frozen=True)
-class _Form:
+class Form:
     """A setting of a loss, and the formula that it is judged by.
 
     Attributes:
@@ -42,7 +42,13 @@ class _Form:
 
     @property
     def with_reference(self) -> bool:
+        """Whether it is given the reference's log-probabilities."""
         return self.name == "DPO"
+
+    @property
+    def judged(self) -> dict[str, Any]:
+        """Parameters of the adapter."""
+        return {"loss": self.loss, "variant": self.variant, "reduction": "mean", "assume": self.assume}
 
 
 _SMOOTHED = {"beta": "beta", "label_smoothing": "label_smoothing"}
@@ -59,35 +65,40 @@ _DPO_TYPES: Mapping[str, tuple[str, str | None, Mapping[str, str]]] = {
     "discopop": ("discopop", None, {"beta": "beta", "tau": "discopop_tau"}),
 }
 _OTHERS = (
-    _Form("SimPO", "simpo", "absolute", {**_SMOOTHED, "gamma": "gamma"}),
-    _Form("CPO", "cpo", "preference", _SMOOTHED, assume={"cpo_alpha": 0.0}),
-    _Form("ORPO", "orpo", "odds-ratio"),
+    Form("SimPO", "simpo", "absolute", {**_SMOOTHED, "gamma": "gamma"}),
+    Form("CPO", "cpo", "preference", _SMOOTHED, assume={"cpo_alpha": 0.0}),
+    Form("ORPO", "orpo", "odds-ratio"),
 )
 
 
 def subjects(host: Host) -> list[Subject]:
     """DPO's loss types, SimPO, CPO and ORPO."""
     made: list[Subject] = []
-    for form in (*_dpo_forms(host), *_OTHERS):
-        module = load(host, f"{_PLACE}.{form.name.lower()}_loss")
+    for form in forms(host):
+        module = load(host, f"{PLACE}.{form.name.lower()}_loss")
         function = getattr(module, f"LigerFusedLinear{form.name}Function")
         made.append(_bare(host, form, function))
     return made
 
 
-def _dpo_forms(host: Host) -> list[_Form]:
-    module = load(host, f"{_PLACE}.dpo_loss")
+def forms(host: Host) -> list[Form]:
+    """What the installed version has."""
+    return [*_dpo_forms(host), *_OTHERS]
+
+
+def _dpo_forms(host: Host) -> list[Form]:
+    module = load(host, f"{PLACE}.dpo_loss")
     source = inspect.getsource(module.LigerFusedLinearDPOFunction.preference_loss_fn)
     if "loss_type" not in source:
-        return [_Form("DPO", "dpo")]
+        return [Form("DPO", "dpo")]
     return [
-        _Form("DPO", loss, variant, options, {"loss_type": kind}, setting=f"/{kind}")
+        Form("DPO", loss, variant, options, {"loss_type": kind}, setting=f"/{kind}")
         for kind, (loss, variant, options) in _DPO_TYPES.items()
         if f'"{kind}"' in source
     ]
 
 
-def _bare(host: Host, form: _Form, function: Any) -> Subject:
+def _bare(host: Host, form: Form, function: Any) -> Subject:
     inputs = PAIR if form.with_reference else POLICY
     names = ("chosen_logps", "rejected_logps", "ref_chosen_logps", "ref_rejected_logps")
 
@@ -102,8 +113,4 @@ def _bare(host: Host, form: _Form, function: Any) -> Subject:
     single = form.loss == "exo-pair"
     told = [_BARE.format(function.__name__), *([_LOGARITHMS] if single else [])]
     precision = "float32" if single else None
-    return host.subject(name, "pairwise-loss", code, *told, precision=precision, **_judged(form))
-
-
-def _judged(form: _Form) -> dict[str, Any]:
-    return {"loss": form.loss, "variant": form.variant, "reduction": "mean", "assume": form.assume}
+    return host.subject(name, "pairwise-loss", code, *told, precision=precision, **form.judged)

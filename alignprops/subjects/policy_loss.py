@@ -73,7 +73,13 @@ def honest_twin(conformer: Conformer) -> Conformer:
     """The reference that a subject should agree with: the same formula, convention, form, reduction and options."""
     loss = cast(PolicyLoss, conformer.specification)
     twin = reference(loss, conformer.variant, conformer.form, conformer.reduction)
-    return replace(twin, options=conformer.options, constants=conformer.constants, precision=conformer.precision)
+    return replace(
+        twin,
+        options=conformer.options,
+        constants=conformer.constants,
+        precision=conformer.precision,
+        normalised_in=conformer.normalised_in,
+    )
 
 
 def _subject(subject_id: str, made: Conformer) -> Subject:

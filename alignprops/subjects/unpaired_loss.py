@@ -61,6 +61,7 @@ def honest_twin(conformer: Conformer) -> Conformer:
         options=conformer.options,
         constants=conformer.constants,
         precision=conformer.precision,
+        normalised_in=conformer.normalised_in,
         takes=conformer.takes,
     )
 

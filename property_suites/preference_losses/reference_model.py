@@ -21,7 +21,7 @@ from property_suites.preference_losses.specimens import RAGGED
 Values = Mapping[Symbol, Any]
 
 shifted_loss = real("shifted_loss", r"L(\log\pi^{\mathrm{ref}} + c_x)")
-shift_of_loss = real("shift_of_loss", r"L(\log\pi^{\mathrm{ref}}_w + c_x,\ \log\pi^{\mathrm{ref}}_l - c_x)")
+shift_of_loss = real("shift_of_loss", r"L(\log\pi^{\mathrm{ref}}_w + 2c_x,\ \log\pi^{\mathrm{ref}}_l)")
 
 
 @theorem(
@@ -44,9 +44,10 @@ def shift(subject: Any, problem: PairwiseProblem) -> Values:
     """A constant for each prompt, added to both of the reference's log-probabilities, changes no loss."""
     from alignprops.conformance.pairwise_case import PairwiseCase
 
+    # c < 0: what is shifted are log-probabilities still, also for code that takes them from a softmax.
     case = PairwiseCase(subject, problem).with_problem(dtype="float64")
     return {
         loss: case.loss_of(),
-        shifted_loss: case.loss_of(reference_chosen_logps=1.0, reference_rejected_logps=1.0),
-        shift_of_loss: case.loss_of(reference_chosen_logps=1.0, reference_rejected_logps=-1.0),
+        shifted_loss: case.loss_of(reference_chosen_logps=-1.0, reference_rejected_logps=-1.0),
+        shift_of_loss: case.loss_of(reference_chosen_logps=-2.0, reference_rejected_logps=0.0),
     }

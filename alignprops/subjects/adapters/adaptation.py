@@ -24,6 +24,8 @@ class Adaptation:
         fixed: argument of the code -> a value that it always has (`--set loss_type=sigmoid`).
         assume: option of the formula -> the value that it has in code which does not take it (`--assume beta=0.1`).
         precision: the dtype that the code computes in if that is coarser than its inputs' (`--precision float32`).
+        normalised_in: the dtype of its log-softmax, for a host's wrapper that hands over log-probabilities of tokens as
+            hidden states (`alignprops.conformance.normalised`).
         sign: −1 if the code returns the negative of what the kind means, e.g. an objective to be maximised (`--sign`).
         mask_dtype: what masks are given as: "bool", "int64" or "float32" (`--mask-dtype`).
     """
@@ -37,6 +39,7 @@ class Adaptation:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     assume: Mapping[str, Any] = field(default_factory=dict)
     precision: str | None = None
+    normalised_in: str | None = None
     sign: int = 1
     mask_dtype: str = "bool"
 
@@ -63,6 +66,7 @@ class Adaptation:
         made = cls(**{**parameters, **({} if returns is None else {"returns": _names(returns)})})
         _require("reduction", made.reduction, (None, "none", "mean", "sum"))
         _require("precision", made.precision, (None, "float32", "bfloat16"))
+        _require("normalised_in", made.normalised_in, (None, "float32", "float64"))
         _require("sign", made.sign, (1, -1))
         _require("mask_dtype", made.mask_dtype, ("bool", "int64", "float32"))
         return made

@@ -108,6 +108,7 @@ def adapt_pairwise(code: Any, adaptation: Adaptation) -> Conformer:
         constants=constants,
         extras=binding.extras,
         precision=adaptation.precision,
+        normalised_in=adaptation.normalised_in,
         binding=binding,
         assumptions=(f"judged as {loss.name}: {loss.title}", *binding.told, *told),
     )

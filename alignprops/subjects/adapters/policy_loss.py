@@ -118,6 +118,7 @@ def adapt_policy(code: Any, adaptation: Adaptation) -> Conformer:
         constants=constants,
         extras={name: value for name, value in binding.extras.items() if name not in spared},
         precision=adaptation.precision,
+        normalised_in=adaptation.normalised_in,
         binding=binding,
         assumptions=(
             f"judged as {loss.name}: {loss.title}",

@@ -59,6 +59,7 @@ def adapt_unpaired(code: Any, adaptation: Adaptation) -> Conformer:
         constants=constants,
         extras=binding.extras,
         precision=adaptation.precision,
+        normalised_in=adaptation.normalised_in,
         binding=binding,
         assumptions=(f"judged as {loss.name}: {loss.title}", *binding.told, *told, *told_variant),
         takes=takes,
