@@ -96,9 +96,11 @@ def _poisoned(subject: Any, problem: PairwiseProblem, poison: tuple[float, ...])
     value = compare(found.outputs[LOSS], case.expected_loss)
     width = problem.chosen_mask.shape[1]
     slopes, outside = case.gradients(found)[..., :width], case.gradients(found)
-    masked = ~np.pad(case.masks, [(0, 0), (0, 0), (0, outside.shape[-1] - width)])
     slope = compare(slopes, case.expected_gradients)
     original = compare(case.gradients(case.found), case.expected_gradients)
+    masked = ~np.pad(case.masks, [(0, 0), (0, 0), (0, outside.shape[-1] - width)])
+    # A pair at which the formula has no finite gradient (ORPO of a certain answer) may have none at its padding either.
+    masked = masked & np.all(original.defined == 1, axis=(0, 2), keepdims=True)
     return {
         loss: plain.found,
         poisoned_loss: value.found,
