@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from alignprops.conformance.call import Call, Found, Normal, run
 from alignprops.conformance.specification import Specification
@@ -48,3 +48,13 @@ class Conformer:
     def __call__(self, call: Call, *, main: str | None = None, upstream: Any = None) -> Found:
         """What the code makes of the call; with `upstream` also the gradients of Σ upstream · `main`."""
         return run(self.function, call, main=main, upstream=upstream)
+
+    def called_as(self, other: Conformer) -> Self:
+        """This code, with the options, the constants and the precision of another: what a twin takes over."""
+        return replace(
+            self,
+            options=other.options,
+            constants=other.constants,
+            precision=other.precision,
+            normalised_in=other.normalised_in,
+        )

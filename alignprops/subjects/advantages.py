@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -52,7 +51,7 @@ def honest_twin(conformer: Conformer) -> Conformer:
     """The reference that a subject should agree with: the same formula, convention, form and options."""
     made: Any = conformer.specification
     twin = reference(made, conformer.variant, conformer.form)
-    return replace(twin, options=conformer.options, constants=conformer.constants, precision=conformer.precision)
+    return twin.called_as(conformer)
 
 
 def _subject(subject_id: str, made: Conformer) -> Subject:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 from alignprops.conformance.aggregation import AGGREGATE, AggregationProblem
@@ -36,7 +35,7 @@ def reference(aggregate: Aggregate, variant: str = "") -> Conformer:
 def honest_twin(conformer: Conformer) -> Conformer:
     """The reference that a subject should agree with: the same aggregate, convention and options."""
     twin = reference(conformer.specification, conformer.variant)  # type: ignore[arg-type]
-    return replace(twin, options=conformer.options, constants=conformer.constants, precision=conformer.precision)
+    return twin.called_as(conformer)
 
 
 def _subject(subject_id: str, made: Conformer) -> Subject:

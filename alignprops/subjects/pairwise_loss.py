@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 from alignprops.conformance.conformer import Conformer
@@ -38,13 +37,7 @@ def reference(loss: PairLoss, variant: str = "", form: str = SEQUENCE, reduction
 def honest_twin(conformer: Conformer) -> Conformer:
     """The reference that a subject should agree with: the same formula, convention, form, reduction and options."""
     twin = reference(conformer.specification, conformer.variant, conformer.form, conformer.reduction)  # type: ignore[arg-type]
-    return replace(
-        twin,
-        options=conformer.options,
-        constants=conformer.constants,
-        precision=conformer.precision,
-        normalised_in=conformer.normalised_in,
-    )
+    return twin.called_as(conformer)
 
 
 def _subject(subject_id: str, made: Conformer) -> Subject:

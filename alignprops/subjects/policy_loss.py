@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, cast
 
@@ -73,13 +72,7 @@ def honest_twin(conformer: Conformer) -> Conformer:
     """The reference that a subject should agree with: the same formula, convention, form, reduction and options."""
     loss = cast(PolicyLoss, conformer.specification)
     twin = reference(loss, conformer.variant, conformer.form, conformer.reduction)
-    return replace(
-        twin,
-        options=conformer.options,
-        constants=conformer.constants,
-        precision=conformer.precision,
-        normalised_in=conformer.normalised_in,
-    )
+    return twin.called_as(conformer)
 
 
 def _subject(subject_id: str, made: Conformer) -> Subject:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 from alignprops.conformance.conformer import Conformer
@@ -43,7 +42,7 @@ def reference(form: str, variant: str = SHIFTING, reduction: str = "sum") -> Con
 def honest_twin(conformer: Conformer) -> Conformer:
     """The reference that a subject should agree with: the same form, alignment, reduction and options."""
     twin = reference(conformer.form, conformer.variant, conformer.reduction)
-    return replace(twin, options=conformer.options, constants=conformer.constants, precision=conformer.precision)
+    return twin.called_as(conformer)
 
 
 def _subject(subject_id: str, made: Conformer) -> Subject:

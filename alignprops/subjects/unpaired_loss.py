@@ -56,14 +56,7 @@ def honest_twin(conformer: Conformer) -> Conformer:
     if not isinstance(conformer, UnpairedConformer):
         raise InputError(f"expected code of the kind {KIND!r}, got {type(conformer).__name__}")
     twin = reference(conformer.loss, conformer.form, conformer.reduction, variant=conformer.variant)
-    return replace(
-        twin,
-        options=conformer.options,
-        constants=conformer.constants,
-        precision=conformer.precision,
-        normalised_in=conformer.normalised_in,
-        takes=conformer.takes,
-    )
+    return replace(twin.called_as(conformer), takes=conformer.takes)
 
 
 def _case(conformer: Conformer, problem: Any) -> UnpairedCase:

@@ -95,8 +95,8 @@ def _poisoned(subject: Any, problem: PairwiseProblem, poison: tuple[float, ...])
     plain = compare(case.found.outputs[LOSS], case.expected_loss)
     value = compare(found.outputs[LOSS], case.expected_loss)
     width = problem.chosen_mask.shape[1]
-    slopes, outside = case.gradients(found)[..., :width], case.gradients(found)
-    slope = compare(slopes, case.expected_gradients)
+    outside = case.gradients(found)
+    slope = compare(outside[..., :width], case.expected_gradients)
     original = compare(case.gradients(case.found), case.expected_gradients)
     masked = ~np.pad(case.masks, [(0, 0), (0, 0), (0, outside.shape[-1] - width)])
     # A pair at which the formula has no finite gradient (ORPO of a certain answer) may have none at its padding either.
